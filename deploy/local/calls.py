@@ -1,0 +1,174 @@
+"""Calls to the services' HTTP interfaces that outlast a service's absence and put every refusal into words."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Container, Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+import orjson
+
+from deploy.local.registrations import Registration
+from shared.infrastructure.event_log.interface import LogUnavailable
+from shared.infrastructure.pauses import growing_pauses
+
+PATIENCE_SECONDS = 120.0
+"""How long an absent service, or one that makes no progress, is waited for."""
+
+POLL_SECONDS = 0.1
+
+ResultT = TypeVar("ResultT")
+
+
+class DeliveryStopped(Exception):
+    """Something could not be delivered, and going on would do harm or make no sense. Run again once it is mended."""
+
+
+class Unavailable(Exception):
+    """A service or the log cannot be reached now; worth another try after a pause."""
+
+
+async def insist(attempt: Callable[[], Awaitable[ResultT]]) -> ResultT:
+    """Repeat ``attempt`` with growing pauses while what it needs is away; DeliveryStopped when patience ends."""
+    pauses, deadline = growing_pauses(), time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return await attempt()
+        except (Unavailable, LogUnavailable) as error:
+            if time.monotonic() > deadline:
+                raise DeliveryStopped(f"gave up after {PATIENCE_SECONDS:.0f} seconds: {error}") from error
+        await asyncio.sleep(next(pauses))
+
+
+async def call(
+    client: httpx.AsyncClient,
+    method: str,
+    path: str,
+    *,
+    content: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    allow: Container[int] = (),
+) -> httpx.Response:
+    """The service's answer of success (2xx), or one whose status is in ``allow``.
+
+    Connection errors and 503 are tried again; any other answer raises DeliveryStopped with the problem's details.
+    """
+
+    async def attempt() -> httpx.Response:
+        place = f"{method} {client.base_url.join(path)}"
+        try:
+            response = await client.request(method, path, content=content, headers=headers)
+        except httpx.TransportError as error:
+            raise Unavailable(f"{place}: {error or type(error).__name__}") from error
+        if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            raise Unavailable(f"{place}: {problem_of(response)}")
+        if not response.is_success and response.status_code not in allow:
+            raise DeliveryStopped(f"{place}: {problem_of(response)}")
+        return response
+
+    return await insist(attempt)
+
+
+def problem_of(response: httpx.Response) -> str:
+    """An answer that is an error, in one line: status, title, detail and the fields at fault (RFC 9457)."""
+    line = f"{response.status_code} {response.reason_phrase}"
+    try:
+        problem = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return f"{line} {response.text[:200].strip()}".strip()
+    if not isinstance(problem, dict):
+        return line
+    said = [str(problem[name]) for name in ("title", "detail") if problem.get(name)]
+    faults = problem.get("errors")
+    for fault in faults if isinstance(faults, list) else ():
+        said.append(" ".join(map(str, fault.values())) if isinstance(fault, dict) else str(fault))
+    return ": ".join([line, *said])
+
+
+def json_of(response: httpx.Response) -> dict[str, Any]:
+    """The JSON object of an answer; raises DeliveryStopped for anything else."""
+    try:
+        answer = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        answer = None
+    if not isinstance(answer, dict):
+        request = response.request
+        raise DeliveryStopped(f"{request.method} {request.url}: did not answer a JSON object")
+    return answer
+
+
+async def send_registration(client: httpx.AsyncClient, registration: Registration) -> None:
+    """Send a registration under the id of its event, so that the service knows a repetition.
+
+    Raises DeliveryStopped when it is refused, unless what it registers is there already by the same name (whatever
+    else has changed since), or when it becomes a mere proposal.
+    """
+    method, path = registration.route.method, registration.path
+    headers = {
+        "content-type": "application/json",
+        "idempotency-key": quote(registration.event_id, safe=":@+"),
+    }
+    content = orjson.dumps(registration.body)
+    response = await call(
+        client, method, path, content=content, headers=headers, allow=(httpx.codes.CONFLICT,)
+    )
+    place = f"{method} {client.base_url.join(path)} (event {registration.event_id})"
+    if response.status_code == httpx.codes.CONFLICT and not await _is_there(client, registration):
+        raise DeliveryStopped(f"{place}: {problem_of(response)}")
+    if response.status_code == httpx.codes.ACCEPTED:
+        raise DeliveryStopped(f"{place}: became a proposal; use the role approver or admin")
+
+
+async def _is_there(client: httpx.AsyncClient, registration: Registration) -> bool:
+    if registration.route.method != "POST":
+        return False
+    path = f"{registration.path}/{quote(registration.aggregate, safe='')}"
+    response = await call(client, "GET", path, allow=(httpx.codes.NOT_FOUND,))
+    return response.is_success and json_of(response).get("name") == registration.body["name"]
+
+
+async def lag_of(client: httpx.AsyncClient, topic: str | None = None) -> int:
+    """Events that a service is behind, in one topic or in all."""
+    answer = json_of(await call(client, "GET", "/v1/lag"))
+    topics, total = answer.get("topics"), answer.get("total")
+    lag = topics.get(topic, 0) if topic is not None and isinstance(topics, dict) else total
+    if not isinstance(lag, int):
+        raise DeliveryStopped(f"{client.base_url.join('/v1/lag')}: did not answer how far behind it is")
+    return lag
+
+
+async def wait_for_lag(
+    service: str,
+    client: httpx.AsyncClient,
+    topic: str | None = None,
+    waiting: Callable[[str], None] | None = None,
+) -> None:
+    """Wait until a service is behind in nothing, or not in ``topic``.
+
+    ``waiting`` is told each time what is waited for. Raises DeliveryStopped when nothing moves for PATIENCE_SECONDS.
+    """
+    last, deadline = -1, 0.0
+    while lag := await lag_of(client, topic):
+        if lag != last:
+            last, deadline = lag, time.monotonic() + PATIENCE_SECONDS
+        elif time.monotonic() > deadline:
+            raise DeliveryStopped(f"{service}: {lag} events behind for {PATIENCE_SECONDS:.0f} seconds")
+        if waiting is not None:
+            waiting(f"waiting for {service}, {lag} events behind")
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def wait_until_settled(
+    clients: Mapping[str, httpx.AsyncClient], waiting: Callable[[str], None] | None = None
+) -> None:
+    """Wait until no service (by name, upstream first) is behind, and none has fallen behind again at a second look:
+    what one service publishes is the next one's work."""
+    looks_without_work = 0
+    while looks_without_work < 2:
+        lags = [await lag_of(client) for client in clients.values()]
+        looks_without_work = looks_without_work + 1 if not any(lags) else 0
+        for (service, client), lag in zip(clients.items(), lags, strict=True):
+            if lag:
+                await wait_for_lag(service, client, waiting=waiting)
+        await asyncio.sleep(POLL_SECONDS)

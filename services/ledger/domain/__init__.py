@@ -1,0 +1,1 @@
+"""The ledger's rules, pure: one aggregate or one calculation a file."""

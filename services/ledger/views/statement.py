@@ -1,0 +1,147 @@
+"""Table ``centre_month``: a profit centre's month = statements, reconciliation.
+
+Many events touch the same centre's month. A batch is added up first and written as one additive upsert; each shard
+has rows of its own, so that parallel consumers never wait for each other, and queries sum over the shards.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.ledger.domain.entry import EntryBooked
+from services.ledger.domain.statement import Statement, state
+from shared.infrastructure.database import driver_of
+from shared.kernel.books import Line
+from shared.kernel.event import StoredEvent
+from shared.kernel.period import Period
+
+_ADD_CENTRES = """
+    INSERT INTO centre_month AS present (shard, period, book, centre_id, line, contra, amount, by_10, by_20)
+    SELECT * FROM unnest($1::smallint[], $2::int[], $3::book_name[], $4::text[], $5::line_name[], $6::bool[],
+                         $7::bigint[], $8::bigint[], $9::bigint[])
+    ON CONFLICT (shard, period, book, centre_id, line) DO UPDATE
+        SET amount = present.amount + excluded.amount,
+            by_10 = present.by_10 + excluded.by_10,
+            by_20 = present.by_20 + excluded.by_20
+"""
+_ADD_ENTRIES = """
+    INSERT INTO month AS present (shard, period, entries)
+    SELECT * FROM unnest($1::smallint[], $2::int[], $3::bigint[])
+    ON CONFLICT (shard, period) DO UPDATE SET entries = present.entries + excluded.entries
+"""
+
+
+class StatementView:
+    """Sums of legs per shard, month, book, centre and line, and the number of entries per month."""
+
+    tables = ("centre_month", "month")
+
+    async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
+        sums: dict[tuple[int, int, str, str, str, bool], list[int]] = {}
+        entries: dict[tuple[int, int], int] = {}
+        for event in events:
+            entry = event.fact
+            if not isinstance(entry, EntryBooked):
+                continue
+            shard, period, day = event.shard, entry.period, entry.business_date.day
+            entries[shard, period] = entries.get((shard, period), 0) + 1
+            for book, line, centre_id, contra, amount in entry.legs():
+                key = (shard, period, book, centre_id, line, contra)
+                cell = sums.get(key)
+                if cell is None:
+                    cell = sums[key] = [0, 0, 0]
+                cell[0] += amount
+                if day <= 10:
+                    cell[1] += amount
+                if day <= 20:
+                    cell[2] += amount
+        driver = await driver_of(connection)
+        if sums:
+            keys = sorted(sums)
+            cells = [sums[key] for key in keys]
+            await driver.execute(_ADD_CENTRES, *zip(*keys, strict=True), *zip(*cells, strict=True))
+        if entries:
+            months = sorted(entries)
+            await driver.execute(
+                _ADD_ENTRIES, *zip(*months, strict=True), [entries[month] for month in months]
+            )
+
+
+_STATED = """
+    SELECT centre_id, line::text AS line,
+           coalesce(sum(amount) FILTER (WHERE period >= :first), 0)::bigint AS movement,
+           sum(amount)::bigint AS stock,
+           coalesce(sum(amount) FILTER (WHERE period < :last), 0)::bigint AS opening,
+           coalesce(sum(by_10) FILTER (WHERE period = :last), 0)::bigint AS by_10,
+           coalesce(sum(by_20) FILTER (WHERE period = :last), 0)::bigint AS by_20
+    FROM centre_month
+    WHERE book = cast(:book AS book_name) AND period <= :last
+      AND (line IN ('deposit_balance', 'loan_balance') OR period >= :first)
+"""
+
+
+async def statement(connection: AsyncConnection, book: str, centre_id: str, period: Period) -> Statement:
+    """One centre's statement; all zero for a centre that never had a leg."""
+    rows = await connection.execute(
+        text(_STATED + " AND centre_id = :centre_id GROUP BY centre_id, line"),
+        {"book": book, "centre_id": centre_id, "first": period.first, "last": period.last},
+    )
+    return state(book, centre_id, period, [row._mapping for row in rows])
+
+
+async def statements(connection: AsyncConnection, book: str, period: Period) -> list[Statement]:
+    """The statements of all centres that ever had a leg up to the period's end, in order of id; no contra centres."""
+    rows = await connection.execute(
+        text(_STATED + " AND NOT contra GROUP BY centre_id, line ORDER BY centre_id"),
+        {"book": book, "first": period.first, "last": period.last},
+    )
+    by_centre: dict[str, list[Mapping[str, object]]] = {}
+    for row in rows:
+        by_centre.setdefault(row.centre_id, []).append(row._mapping)
+    return [state(book, centre_id, period, mine) for centre_id, mine in by_centre.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class LineTotals:
+    """A line's totals over a period in both books, contra centres left out, and the contra sums (minor units)."""
+
+    line: Line
+    manager_total: int
+    department_total: int
+    manager_contra: int
+    department_contra: int
+
+
+async def line_totals(connection: AsyncConnection, period: Period) -> list[LineTotals]:
+    """Every line, zero included, from the sums of the legs."""
+    rows = await connection.execute(
+        text(
+            """
+            SELECT line::text AS line, book::text AS book, contra, sum(amount)::bigint AS amount
+            FROM centre_month WHERE period BETWEEN :first AND :last GROUP BY line, book, contra
+            """
+        ),
+        {"first": period.first, "last": period.last},
+    )
+    sums = {(row.line, row.book, row.contra): row.amount for row in rows}
+    return [
+        LineTotals(
+            line,
+            sums.get((line, "manager", False), 0),
+            sums.get((line, "department", False), 0),
+            sums.get((line, "manager", True), 0),
+            sums.get((line, "department", True), 0),
+        )
+        for line in Line
+    ]
+
+
+async def entries(connection: AsyncConnection, period: Period) -> int:
+    """The number of entries booked in a period."""
+    rows = await connection.execute(
+        text("SELECT coalesce(sum(entries), 0)::bigint FROM month WHERE period BETWEEN :first AND :last"),
+        {"first": period.first, "last": period.last},
+    )
+    return int(rows.scalar_one())

@@ -1,0 +1,1 @@
+"""What the services have in common: pure vocabulary, contracts, and everything that touches the outside."""

@@ -1,0 +1,90 @@
+"""What the assignment service says (topic ``assignment.events``, keyed by customer or manager id).
+
+Personal data stays in the assignment service: names and contacts are not in these events.
+"""
+
+from datetime import date
+from decimal import Decimal
+
+from pydantic import model_validator
+
+from shared.contracts.types import BusinessDate, CentreId, Contract, Id, Share, Text
+from shared.kernel.errors import Malformed
+
+TOPIC = "assignment.events"
+SOURCE = "assignment"
+
+
+class ManagerRegistered(Contract):
+    """A customer manager (客户经理) came on record."""
+
+    manager_id: CentreId
+    branch_id: Id
+    team_id: Id | None = None
+    grade: Id
+    hired_on: BusinessDate | None = None
+    confirmed_on: BusinessDate | None = None
+    confidentiality_signed_on: BusinessDate | None = None
+    business_date: BusinessDate
+
+    @property
+    def stream(self) -> str:
+        return f"manager-{self.manager_id}"
+
+
+class CustomerRegistered(Contract):
+    """A customer (客户) came on record, without personal data."""
+
+    customer_id: Id
+    kind: Id
+    region: Text
+    industry: Text
+    tier: Id
+    branch_id: Id
+    business_date: BusinessDate
+
+    @property
+    def stream(self) -> str:
+        return f"customer-{self.customer_id}"
+
+
+class ManagerShare(Contract):
+    """One manager's part of a customer."""
+
+    manager_id: CentreId
+    share: Share
+
+
+class CustomerAssigned(Contract):
+    """Who looks after a customer from ``effective_from`` on, until the next effective date of its timeline.
+
+    Shares add up to exactly 1; none at all means that nobody does (``unassigned``). A later event for the same
+    effective date replaces the earlier one.
+    """
+
+    customer_id: Id
+    shares: tuple[ManagerShare, ...]
+    effective_from: BusinessDate
+    reason: Text = "unstated"
+
+    @model_validator(mode="after")
+    def _shares_are_whole(self) -> "CustomerAssigned":
+        check_shares(self.shares)
+        return self
+
+    @property
+    def stream(self) -> str:
+        return f"customer-{self.customer_id}"
+
+    @property
+    def business_date(self) -> date:
+        return self.effective_from
+
+
+def check_shares(shares: tuple[ManagerShare, ...]) -> None:
+    """Raises Malformed unless the shares are empty or name distinct managers and add up to exactly 1."""
+    managers = [share.manager_id for share in shares]
+    if len(set(managers)) != len(managers):
+        raise Malformed("shares: a manager is named twice")
+    if shares and sum(share.share for share in shares) != Decimal(1):
+        raise Malformed("shares: must add up to exactly 1, or be empty for nobody")

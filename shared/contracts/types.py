@@ -1,0 +1,122 @@
+"""The field types of the contracts: each names its own rule when a value does not keep it."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
+
+import orjson
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+)
+
+from shared.kernel.books import RESERVED_CENTRES
+from shared.kernel.errors import Malformed
+from shared.kernel.money import format_money, parse_money, parse_rate
+from shared.kernel.period import FIRST_YEAR, LAST_YEAR
+
+ID_PATTERN = r"^[\w.:@+-]{1,64}$"
+
+
+def _bounded(day: date) -> date:
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise Malformed(f"the year must lie between {FIRST_YEAR} and {LAST_YEAR}")
+    return day
+
+
+def _iso_text(value: object) -> object:
+    if isinstance(value, date) or (isinstance(value, str) and len(value) == 10):
+        return value
+    raise Malformed("must be a date written YYYY-MM-DD")
+
+
+def _not_reserved(centre: str) -> str:
+    if centre in RESERVED_CENTRES:
+        raise Malformed(f'"{centre}" is the name of a special centre and cannot be used as an id')
+    return centre
+
+
+
+def _share(value: object) -> Decimal:
+    if isinstance(value, Decimal):
+        return value
+    share = parse_rate(value)
+    exponent = share.as_tuple().exponent
+    if not 0 < share <= 1 or (isinstance(exponent, int) and exponent < -4):
+        raise Malformed('must be a decimal string above 0 and at most 1 with at most four places, such as "0.6"')
+    return share
+
+
+def _rate(value: object) -> Decimal:
+    return value if isinstance(value, Decimal) else parse_rate(value)
+
+
+Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+"""An identifier: 1 to 64 letters, digits and ``. : @ + - _``."""
+
+CentreId = Annotated[Id, AfterValidator(_not_reserved)]
+"""The id of a manager or department: an Id that is not the name of a special centre."""
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+
+BusinessDate = Annotated[date, BeforeValidator(_iso_text), AfterValidator(_bounded)]
+"""A calendar day (业务日期), ``YYYY-MM-DD``, in the years 1900 to 2199."""
+
+Money = Annotated[
+    int,
+    BeforeValidator(parse_money),
+    PlainSerializer(format_money, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^-?\d{1,15}(\.\d{1,2})?$", "examples": ["1234.50"]}),
+]
+"""Minor units inside, a decimal string with at most two places on the wire."""
+
+Rate = Annotated[
+    Decimal,
+    BeforeValidator(_rate),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^-?\d{1,6}(\.\d{1,6})?$", "examples": ["1.50"]}),
+]
+"""Percent per year as an exact decimal."""
+
+Share = Annotated[
+    Decimal,
+    BeforeValidator(_share),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^(0\.\d{1,4}|1(\.0{1,4})?)$", "examples": ["0.6"]}),
+]
+"""A manager's part of a customer, above 0 and at most 1, at most four places."""
+
+
+class Contract(BaseModel):
+    """Base of every contract: immutable; unknown fields are ignored, so that producers may add some."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    def to_json(self) -> bytes:
+        """The wire form: money as decimal strings, dates as ``YYYY-MM-DD``, absent fields left out."""
+        return orjson.dumps(self.model_dump(mode="json", exclude_none=True))
+
+
+def describe(error: dict[str, Any]) -> tuple[str, str]:
+    """Field path and rule of one pydantic error, in words a caller can act on."""
+    path = ".".join(str(part) for part in error["loc"])
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return path, "is required" if error["type"] == "missing" else message
+
+
+ContractT = TypeVar("ContractT", bound=Contract)
+
+
+def parse(contract: type[ContractT], data: bytes) -> ContractT:
+    """Read a message's data; raises Malformed naming every field that breaks a rule, and the rule."""
+    try:
+        return contract.model_validate_json(data)
+    except ValidationError as error:
+        broken = (describe(one) for one in error.errors(include_url=False, include_input=False))
+        raise Malformed("; ".join(f"{path}: {rule}" if path else rule for path, rule in broken)) from None

@@ -1,0 +1,1 @@
+"""Everything that touches the outside, written once for all services."""

@@ -1,0 +1,204 @@
+"""The command handler: read once for the whole system.
+
+A batch of commands is one transaction: lock the shards, drop what is known already, load the states, decide and
+evolve each in order, append the events, project the views. An HTTP request is a batch of one; five hundred
+messages of the log are a batch of five hundred and cost hardly more statements. Nobody else writes events.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.infrastructure import event_store
+from shared.infrastructure.event_store import Appender, NewEvent, shard_of_stream
+from shared.kernel.decider import Decider
+from shared.kernel.errors import Refusal, StaleVersion
+from shared.kernel.event import Origin, StoredEvent
+
+
+AnyDecider = Decider[Any, Any, Any]
+
+
+class View(Protocol):
+    """A read model: tables that are a function of the events, written in the events' own transaction."""
+
+    @property
+    def tables(self) -> Sequence[str]:
+        """The tables it owns; replay rebuilds them."""
+
+    async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
+        """Take in events, each shard's in order. Must not depend on anything but the events and its own tables."""
+
+
+Loader = Callable[[AsyncConnection, Sequence[Any]], Awaitable[dict[str, Any]]]
+"""From the commands of a batch: the states, by stream, of the aggregates that exist."""
+
+Consultation = Callable[[AsyncConnection, Sequence[Any]], Awaitable[Any]]
+"""From the commands of a batch: what their decider may consult."""
+
+
+async def _nothing(_: AsyncConnection, __: Sequence[Any]) -> Any:
+    return None
+
+
+async def stateless(_: AsyncConnection, __: Sequence[Any]) -> dict[str, Any]:
+    """The loader of a decider that looks at no state."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """A decider with the way to load what it needs."""
+
+    decider: AnyDecider
+    load: Loader
+    consult: Consultation = _nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A command on its way to its decider.
+
+    ``otherwise`` says what to submit instead when the command is refused (a dead letter); without it the refusal
+    is the caller's. ``same`` tells whether stored data is the same message again, for messages that carry an id.
+    """
+
+    decider: AnyDecider
+    command: Any
+    origin: Origin
+    expected_version: int | None = None
+    otherwise: Callable[[Refusal], "Submission"] | None = None
+    same: Callable[[str], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The events that the command gave rise to, maybe none; ``version`` is the aggregate's afterwards."""
+
+    events: Sequence[StoredEvent]
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The message was worked before; ``differs`` when its data was another then (the first one stands)."""
+
+    event_id: str
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A rule said no, nothing was written for it (but the dead letter, where it came from the log)."""
+
+    refusal: Refusal
+
+
+Outcome = Accepted | Duplicate | Refused
+
+
+@dataclass
+class _Work:
+    """What one batch has read and decided so far."""
+
+    appender: Appender
+    known: dict[str, tuple[str, str]]
+    states: dict[str, Any] = field(default_factory=dict)
+    consulted: dict[AnyDecider, Any] = field(default_factory=dict)
+
+
+class CommandHandler:
+    """Works batches of submissions, each inside a transaction that the caller opened."""
+
+    def __init__(self, aggregates: Sequence[Aggregate], views: Sequence[View]) -> None:
+        self._aggregates = {aggregate.decider: aggregate for aggregate in aggregates}
+        self._views = views
+
+    async def work(self, connection: AsyncConnection, batch: Sequence[Submission]) -> list[Outcome]:
+        """Decide, append and project; one outcome a submission, in order.
+
+        Raises StaleVersion when a submission expects another version; the caller's transaction then fails whole.
+        """
+        if not batch:
+            return []
+        streams = {submission.decider.stream(submission.command) for submission in batch}
+        heads = await event_store.lock(connection, {shard_of_stream(stream) for stream in streams})
+        known = await event_store.known(
+            connection, [s.origin.message_id for s in batch if s.origin.message_id is not None]
+        )
+        fresh = [s for s in batch if s.origin.message_id not in known]
+        work = _Work(
+            Appender(heads, await event_store.versions(connection, streams) if fresh else {}, event_store.now()),
+            known,
+        )
+        await self._load(connection, fresh, work)
+        outcomes = [self._decide(submission, work) for submission in batch]
+        events = work.appender.events
+        await work.appender.write(connection)
+        if events:
+            for view in self._views:
+                await view.project(connection, events)
+        return outcomes
+
+    async def _load(self, connection: AsyncConnection, fresh: Sequence[Submission], work: _Work) -> None:
+        groups: dict[AnyDecider, list[Any]] = {}
+        for submission in fresh:
+            groups.setdefault(submission.decider, []).append(submission.command)
+        for decider, commands in groups.items():
+            aggregate = self._aggregates[decider]
+            work.states.update(await aggregate.load(connection, commands))
+            work.consulted[decider] = await aggregate.consult(connection, commands)
+
+    def _decide(self, submission: Submission, work: _Work) -> Outcome:
+        message_id = submission.origin.message_id
+        if message_id is not None and message_id in work.known:
+            _, data = work.known[message_id]
+            return Duplicate(message_id, submission.same is not None and not submission.same(data))
+        decider = submission.decider
+        stream = decider.stream(submission.command)
+        version = work.appender.version_of(stream)
+        if submission.expected_version not in (None, version):
+            raise StaleVersion(f"the present version is {version}, not {submission.expected_version}")
+        state = work.states.get(stream, decider.initial)
+        try:
+            facts = decider.decide(submission.command, state, work.consulted.get(decider))
+        except Refusal as refusal:
+            if submission.otherwise is not None:
+                self._decide(submission.otherwise(refusal), work)
+            return Refused(refusal)
+        events = []
+        for index, fact in enumerate(facts):
+            events.append(work.appender.add(NewEvent(_event_id(message_id, index), fact, submission.origin)))
+            work.states[fact.stream] = decider.evolve(work.states.get(fact.stream, decider.initial), fact)
+        if message_id is not None and events:
+            work.known[message_id] = (events[0].type, events[0].data)
+        return Accepted(events, work.appender.version_of(stream))
+
+
+def _event_id(message_id: str | None, index: int) -> str:
+    """The first event of a message bears the message's id, so that the same message is the same event for ever."""
+    if message_id is None:
+        return event_store.new_id()
+    return message_id if index == 0 else f"{message_id}/{index + 1}"
+
+
+def folded(
+    decider: AnyDecider, history: event_store.History, also: Callable[[Any], Collection[str]] | None = None
+) -> Loader:
+    """A loader that folds the aggregates' events; for aggregates with short histories.
+
+    ``also`` names further streams of the same kind that a command needs.
+    """
+
+    async def load(connection: AsyncConnection, commands: Sequence[Any]) -> dict[str, Any]:
+        streams = {decider.stream(command) for command in commands}
+        if also is not None:
+            streams.update(stream for command in commands for stream in also(command))
+        states: dict[str, Any] = {}
+        for event in await history.of_streams(connection, streams):
+            states[event.stream] = decider.evolve(states.get(event.stream, decider.initial), event.fact)
+        return states
+
+    return load

@@ -1,0 +1,243 @@
+"""Dead letters (死信): messages that cannot be read or that a rule refuses.
+
+A dead letter is itself an event: written in the transaction that works the messages around it, hash-chained, listed
+at ``GET /v1/dead-letters``, and published to ``<topic>.dead-letter`` with the original message and the reason.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+from pydantic import Base64Bytes
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.contracts.types import Contract
+from shared.infrastructure.command_handler import Aggregate, Submission
+from shared.infrastructure.database import copy
+from shared.infrastructure.event_log import Message, Record
+from shared.kernel.decider import Decider
+from shared.kernel.errors import Refusal, Unknown
+from shared.kernel.event import Fact, Origin, StoredEvent
+
+
+class MessageRefused(Contract):
+    """A message of the log was given up, for a reason."""
+
+    dead_letter_id: str
+    shard_key: str
+    topic: str
+    partition: int
+    log_offset: int
+    key: Base64Bytes
+    value: Base64Bytes
+    headers: dict[str, Base64Bytes]
+    event_id: str | None = None
+    type: str | None = None
+    reason: str
+    attempts: int
+    first_seen: datetime
+    business_date: date
+
+    @property
+    def stream(self) -> str:
+        return f"letter-{self.shard_key}#{self.dead_letter_id}"
+
+    def record(self) -> Record:
+        """The message as it was read."""
+        return Record(self.topic, self.partition, self.log_offset, self.key, self.value, self.headers)
+
+
+class MessageReplayed(Contract):
+    """A dead letter was worked after all."""
+
+    dead_letter_id: str
+    shard_key: str
+    business_date: date
+
+    @property
+    def stream(self) -> str:
+        return f"letter-{self.shard_key}#{self.dead_letter_id}"
+
+
+def _decide(command: Fact, state: bool, _: None) -> Sequence[Fact]:
+    if isinstance(command, MessageReplayed) and state:
+        raise Refusal("dead-letter-replayed-once", "id", "this dead letter has been replayed already")
+    return [command]
+
+
+DECIDER: Decider[Fact, bool, None] = Decider(
+    stream=lambda command: command.stream,
+    initial=False,
+    decide=_decide,
+    evolve=lambda _, fact: isinstance(fact, MessageReplayed),
+)
+
+
+async def _load(connection: AsyncConnection, commands: Sequence[Any]) -> dict[str, bool]:
+    replays = {command.dead_letter_id: command.stream for command in commands if isinstance(command, MessageReplayed)}
+    if not replays:
+        return {}
+    rows = await connection.execute(
+        text("SELECT dead_letter_id FROM dead_letter WHERE dead_letter_id = ANY(:ids) AND replayed_at IS NOT NULL"),
+        {"ids": list(replays)},
+    )
+    return {replays[row.dead_letter_id]: True for row in rows}
+
+
+AGGREGATE = Aggregate(DECIDER, _load)
+READERS = {
+    "MessageRefused": MessageRefused.model_validate_json,
+    "MessageReplayed": MessageReplayed.model_validate_json,
+}
+
+
+def letter_of(
+    record: Record, reason: str, *, shard_key: str, now: datetime, attempts: int = 1, event_id: str = "", type: str = ""
+) -> Submission:
+    """The submission that keeps a message as a dead letter; one per place in the log, however often it is read."""
+    dead_letter_id = f"{record.topic}.{record.partition}.{record.offset}"
+    letter = MessageRefused.model_construct(
+        dead_letter_id=dead_letter_id,
+        shard_key=shard_key,
+        topic=record.topic,
+        partition=record.partition,
+        log_offset=record.offset,
+        key=record.key,
+        value=record.value,
+        headers=dict(record.headers),
+        event_id=event_id or None,
+        type=type or None,
+        reason=reason,
+        attempts=attempts,
+        first_seen=now,
+        business_date=now.date(),
+    )
+    origin = Origin("consumer", f"{record.topic}/{record.partition}/{record.offset}", "{}", f"dl:{dead_letter_id}")
+    return Submission(DECIDER, letter, origin)
+
+
+def replayed(letter: MessageRefused, day: date, origin: Origin) -> Submission:
+    """The submission that marks a letter as worked after all; refused the second time."""
+    mark = MessageReplayed(dead_letter_id=letter.dead_letter_id, shard_key=letter.shard_key, business_date=day)
+    return Submission(DECIDER, mark, origin)
+
+
+def to_message(service: str, row: Mapping[str, Any]) -> tuple[str, Message]:
+    """The original message for ``<topic>.dead-letter``, with the reason in its headers."""
+    letter = MessageRefused.model_validate_json(row["data"])
+    headers = [
+        *letter.headers.items(),
+        ("dl_reason", letter.reason.encode()),
+        ("dl_service", service.encode()),
+        ("dl_attempts", str(letter.attempts).encode()),
+        ("dl_first_seen", letter.first_seen.isoformat().encode()),
+    ]
+    return f"{letter.topic}.dead-letter", Message(letter.key, letter.value, headers, partition=0)
+
+
+class DeadLetterView:
+    """Table ``dead_letter`` = ``GET /v1/dead-letters``."""
+
+    tables = ("dead_letter",)
+
+    async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
+        letters = [(event, event.fact) for event in events if isinstance(event.fact, MessageRefused)]
+        if letters:
+            await copy(connection, "dead_letter", _COLUMNS, [_row(event, letter) for event, letter in letters])
+        replayed = [(event.fact.dead_letter_id, event.recorded_at)
+                    for event in events if isinstance(event.fact, MessageReplayed)]  # fmt: skip
+        for dead_letter_id, recorded_at in replayed:
+            await connection.execute(
+                text("UPDATE dead_letter SET replayed_at = :at WHERE dead_letter_id = :id"),
+                {"at": recorded_at, "id": dead_letter_id},
+            )
+
+
+_COLUMNS = (
+    "dead_letter_id",
+    "event_id",
+    "type",
+    "topic",
+    "partition",
+    "log_offset",
+    "reason",
+    "attempts",
+    "first_seen",
+    "shard",
+    "position",
+)
+
+
+def _row(event: StoredEvent, letter: MessageRefused) -> tuple[object, ...]:
+    return (
+        letter.dead_letter_id,
+        letter.event_id,
+        letter.type,
+        letter.topic,
+        letter.partition,
+        letter.log_offset,
+        letter.reason,
+        letter.attempts,
+        letter.first_seen,
+        event.shard,
+        event.position,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One line of the list."""
+
+    id: str
+    event_id: str | None
+    type: str | None
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    attempts: int
+    first_seen: datetime
+    replayed_at: datetime | None
+
+
+_LIST = """
+    SELECT dead_letter_id AS id, event_id, type, topic, partition, log_offset AS "offset", reason, attempts,
+           first_seen, replayed_at
+    FROM dead_letter
+"""
+
+
+async def list_letters(connection: AsyncConnection, after: str, limit: int) -> list[DeadLetter]:
+    """Dead letters in order of id, beyond ``after``."""
+    rows = await connection.execute(
+        text(_LIST + " WHERE dead_letter_id > :after ORDER BY dead_letter_id LIMIT :limit"),
+        {"after": after, "limit": limit},
+    )
+    return [DeadLetter(**row._mapping) for row in rows]
+
+
+async def of_event(connection: AsyncConnection, event_id: str) -> DeadLetter | None:
+    """The newest dead letter of a producer's event id, if any."""
+    rows = await connection.execute(
+        text(_LIST + " WHERE event_id = :event_id ORDER BY first_seen DESC LIMIT 1"), {"event_id": event_id}
+    )
+    row = rows.first()
+    return DeadLetter(**row._mapping) if row else None
+
+
+async def original(connection: AsyncConnection, dead_letter_id: str) -> MessageRefused:
+    """The letter with its message, from the event store; raises Unknown."""
+    rows = await connection.execute(
+        text(
+            "SELECT event.data::text AS data FROM dead_letter JOIN event USING (shard, position) "
+            "WHERE dead_letter_id = :id"
+        ),
+        {"id": dead_letter_id},
+    )
+    row = rows.first()
+    if row is None:
+        raise Unknown(f"there is no dead letter {dead_letter_id}")
+    return MessageRefused.model_validate(orjson.loads(row.data))

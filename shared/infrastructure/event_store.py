@@ -1,0 +1,260 @@
+"""The event store: one append-only table, sharded like the log, with a hash chain per shard.
+
+A shard's head row is locked by whoever writes to it, until commit. So a shard has one writer at a time, its
+positions have no gaps, and no position becomes visible before a lower one: a reader that remembers one position
+per shard can never skip an event. Writers on different shards do not wait for each other.
+"""
+
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from uuid_utils import uuid7
+
+from shared.infrastructure.database import copy, driver_of
+from shared.infrastructure.event_log import shard_of
+from shared.kernel.event import Fact, Origin, StoredEvent
+
+FactReader = Callable[[str], Fact]
+"""Reads the stored data of one event type, whatever its age: old shapes are lifted here, never in the table."""
+
+_COLUMNS = (
+    "shard",
+    "position",
+    "stream",
+    "version",
+    "event_id",
+    "type",
+    "data",
+    "business_date",
+    "recorded_at",
+    "cause",
+    "actor",
+    "metadata",
+    "hash",
+)
+
+
+@dataclass(slots=True)
+class Head:
+    """The end of a shard while its lock is held."""
+
+    position: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """A fact on its way into the store."""
+
+    event_id: str
+    fact: Fact
+    origin: Origin
+
+
+@lru_cache(maxsize=1 << 17)
+def shard_of_stream(stream: str) -> int:
+    """``customer-c1`` lies in the shard of the key ``c1``, which is also its partition of the log.
+
+    What follows a ``#`` tells streams of one key apart and has no part in the choice.
+    """
+    return shard_of(stream.partition("-")[2].partition("#")[0])
+
+
+def new_id() -> str:
+    """A fresh event id: UUID version 7, so that ids and their index grow at one end."""
+    return str(uuid7())
+
+
+def chain(previous: bytes, fields: Sequence[object]) -> bytes:
+    """The hash of an event: SHA-256 over the previous one's and all its columns, unambiguously written.
+
+    ``fields`` are the columns in table order without ``hash``.
+    """
+    return sha256(previous + orjson.dumps(fields)).digest()
+
+
+async def lock(connection: AsyncConnection, shards: Collection[int]) -> dict[int, Head]:
+    """Become the one writer of these shards until the transaction ends; in ascending order, so nobody deadlocks."""
+    rows = await connection.execute(
+        text("SELECT shard, position, hash FROM shard WHERE shard = ANY(:shards) ORDER BY shard FOR UPDATE"),
+        {"shards": list(shards)},
+    )
+    return {row.shard: Head(row.position, row.hash) for row in rows}
+
+
+async def known(connection: AsyncConnection, event_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Type and data of those of the ids that the store has already."""
+    if not event_ids:
+        return {}
+    driver = await driver_of(connection)
+    rows = await driver.fetch("SELECT event_id, type, data FROM event WHERE event_id = ANY($1)", event_ids)
+    return {row["event_id"]: (row["type"], row["data"]) for row in rows}
+
+
+async def versions(connection: AsyncConnection, streams: Collection[str]) -> dict[str, int]:
+    """The version of each stream that exists: one index look-up a stream, whatever the length of its history."""
+    driver = await driver_of(connection)
+    rows = await driver.fetch(
+        """
+        SELECT stream, last.version
+        FROM unnest($1::text[]) AS stream,
+             LATERAL (SELECT version FROM event WHERE event.stream = stream.stream
+                      ORDER BY version DESC LIMIT 1) AS last
+        """,
+        list(streams),
+    )
+    return dict(rows)
+
+
+class Appender:
+    """Numbers, chains and writes the events of one transaction."""
+
+    def __init__(self, heads: Mapping[int, Head], known_versions: Mapping[str, int], now: datetime) -> None:
+        self._heads = heads
+        self._versions = dict(known_versions)
+        self._now = now
+        self.events: list[StoredEvent] = []
+
+    def version_of(self, stream: str) -> int:
+        """The stream's version with the events added so far; 0 when it has none."""
+        return self._versions.get(stream, 0)
+
+    def add(self, new: NewEvent) -> StoredEvent:
+        """Give the fact its place in its stream and in its shard's chain."""
+        fact, origin = new.fact, new.origin
+        stream = fact.stream
+        shard = shard_of_stream(stream)
+        head = self._heads[shard]
+        version = self._versions.get(stream, 0) + 1
+        data, kind, day = fact.to_json().decode(), type(fact).__name__, fact.business_date
+        position = head.position + 1
+        fields = (
+            shard,
+            position,
+            stream,
+            version,
+            new.event_id,
+            kind,
+            data,
+            day,
+            self._now,
+            origin.cause,
+            origin.actor,
+            origin.metadata,
+        )
+        head.hash = chain(head.hash, fields)
+        head.position = position
+        self._versions[stream] = version
+        event = StoredEvent(*fields, head.hash, fact)
+        self.events.append(event)
+        return event
+
+    async def write(self, connection: AsyncConnection) -> None:
+        """Append everything added with one COPY, and move the heads."""
+        if not self.events:
+            return
+        await copy(
+            connection,
+            "event",
+            _COLUMNS,
+            [
+                (
+                    event.shard,
+                    event.position,
+                    event.stream,
+                    event.version,
+                    event.event_id,
+                    event.type,
+                    event.data,
+                    event.business_date,
+                    event.recorded_at,
+                    event.cause,
+                    event.actor,
+                    event.metadata,
+                    event.hash,
+                )
+                for event in self.events
+            ],
+        )
+        touched = {event.shard for event in self.events}
+        await connection.execute(
+            text(
+                "UPDATE shard SET position = head.position, hash = head.hash "
+                "FROM unnest(:shards ::smallint[], :positions ::bigint[], :hashes ::bytea[]) "
+                "     AS head(shard, position, hash) WHERE shard.shard = head.shard"
+            ),
+            {
+                "shards": sorted(touched),
+                "positions": [self._heads[shard].position for shard in sorted(touched)],
+                "hashes": [self._heads[shard].hash for shard in sorted(touched)],
+            },
+        )
+
+
+def now() -> datetime:
+    """The recorded time of what is written now."""
+    return datetime.now(UTC)
+
+
+class History:
+    """Reads stored events back as facts."""
+
+    def __init__(self, readers: Mapping[str, FactReader]) -> None:
+        self._readers = readers
+
+    def to_event(self, row: Row[Any] | Mapping[str, Any]) -> StoredEvent:
+        values = row._mapping if isinstance(row, Row) else row
+        fact = self._readers[values["type"]](values["data"])
+        return StoredEvent(*(values[column] for column in _COLUMNS), fact)
+
+    async def of_streams(self, connection: AsyncConnection, streams: Collection[str]) -> list[StoredEvent]:
+        """All events of these streams, each stream's in order."""
+        driver = await driver_of(connection)
+        rows = await driver.fetch(
+            f"SELECT {', '.join(_COLUMNS)} FROM event WHERE stream = ANY($1) ORDER BY stream, version",
+            list(streams),
+        )
+        return [self.to_event(row) for row in rows]
+
+    async def of_shard(
+        self, connection: AsyncConnection, shard: int, after: int = 0, batch: int = 1000
+    ) -> AsyncIterator[list[StoredEvent]]:
+        """All events of a shard beyond a position, in order, in batches."""
+        while rows := await read_rows(connection, shard, after, batch):
+            yield [self.to_event(row) for row in rows]
+            after = rows[-1]["position"]
+
+
+async def read_rows(
+    connection: AsyncConnection, shard: int, after: int, limit: int
+) -> Sequence[Mapping[str, Any]]:
+    """Up to ``limit`` rows of a shard beyond a position, in order, as stored."""
+    driver = await driver_of(connection)
+    return await driver.fetch(
+        f"SELECT {', '.join(_COLUMNS)} FROM event WHERE shard = $1 AND position > $2 ORDER BY position LIMIT $3",
+        shard,
+        after,
+        limit,
+    )
+
+
+def first_break(previous: bytes, expected_position: int, rows: Iterable[Mapping[str, Any]]) -> tuple[int, str] | None:
+    """Position and id of the first event that does not continue the chain, or None.
+
+    ``previous`` is the hash of the event before the first row.
+    """
+    for row in rows:
+        fields = tuple(row[column] for column in _COLUMNS[:-1])
+        if row["position"] != expected_position or chain(previous, fields) != row["hash"]:
+            return expected_position, row["event_id"]
+        previous, expected_position = row["hash"], expected_position + 1
+    return None
+
+

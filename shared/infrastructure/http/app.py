@@ -1,0 +1,101 @@
+"""One way to build and to run the HTTP door of a service, so that all of them keep the same conventions."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import Any
+
+import uvicorn
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from shared.infrastructure.auth import Authenticator
+from shared.infrastructure.http.headers import refuse_unknown_query
+from shared.infrastructure.http.middleware import LARGEST_BODY, RequestMiddleware
+from shared.infrastructure.http.problems import MEDIA_TYPE, Problem, problem_of
+from shared.infrastructure.http.system import AsyncApi, Lag, Readiness, system_router
+from shared.infrastructure.settings import Settings
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+SHUTDOWN_SECONDS = 5
+
+_PROBLEM = {"content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+
+
+class Service(FastAPI):
+    """A FastAPI application whose OpenAPI document knows our problem details."""
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        if "Problem" not in schemas:
+            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(problem.pop("$defs"), Problem=problem)
+        return document
+
+
+def create_app(
+    *,
+    service: str,
+    title: str,
+    description: str,
+    version: str,
+    settings: Settings,
+    authenticator: Authenticator,
+    routers: Sequence[APIRouter],
+    lifespan: Lifespan,
+    readiness: Readiness,
+    lag: Lag,
+    asyncapi: AsyncApi | None = None,
+    largest_body: int = LARGEST_BODY,
+) -> FastAPI:
+    """The HTTP door of ``service``: its ``routers`` (with their own prefix ``/v1``) amid the conventions."""
+    app = Service(
+        title=title,
+        description=description,
+        version=version,
+        lifespan=lifespan,
+        openapi_url=None,  # documentation is served by the system routes, behind their guard
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(refuse_unknown_query)],
+        responses={
+            "4XX": {"description": "Refused: what is wrong, field by field", **_PROBLEM},
+            "5XX": {"description": "Our fault, or not reachable now", **_PROBLEM},
+        },
+    )
+    app.state.settings = settings
+    app.state.authenticator = authenticator
+    app.add_middleware(RequestMiddleware, service=service, largest_body=largest_body)
+    # What the framework would answer by itself; other errors reach the middleware, which asks problem_of too.
+    for kind in (HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, _answer)
+    for router in (*routers, system_router(readiness, lag, asyncapi)):
+        app.include_router(router)
+    return app
+
+
+async def _answer(_request: Request, error: Exception) -> Response:
+    return problem_of(error)
+
+
+def serve(app: FastAPI, host: str, port: int) -> None:
+    """Listen until SIGTERM or SIGINT, then let running requests end.
+
+    Logging is left as configure_logging set it; the middleware writes the access log.
+    """
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run()

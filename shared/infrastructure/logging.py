@@ -1,0 +1,93 @@
+"""Logs: one structlog pipeline to standard error for our lines and those of uvicorn, aiokafka and Alembic.
+
+JSON lines for machines, colours for a terminal. What the context knows (request id, trace, actor) is on every
+line; secrets are on none.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+REDACTED = "[redacted]"
+
+_SECRET_KEY = re.compile(
+    r"authorization|token|password|passwd|secret|database_url|dsn|cookie|private_key", re.I
+)
+_SECRET_TEXT = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)|(?<=\b[Bb]earer )\S+|\beyJ[\w-]+\.[\w-]+\.[\w-]*")
+_MARKS = ("://", "eyJ", "earer ")
+"""One of these stands in any text that the pattern above can match; looking for them first is cheap."""
+
+_TALKATIVE = ("httpx", "httpcore", "aiokafka")
+"""Libraries whose debug and info lines repeat, for each request or message, what we log ourselves."""
+
+
+def redact(_logger: WrappedLogger | None, _method: str, event: EventDict) -> EventDict:
+    """Blank out values whose key says that they are secret, and credentials inside any text."""
+    return {key: _clean(key, value) for key, value in event.items()}
+
+
+def _clean(key: object, value: Any) -> Any:
+    if isinstance(key, str) and _SECRET_KEY.search(key):
+        return REDACTED
+    if isinstance(value, str):
+        return _SECRET_TEXT.sub(REDACTED, value) if any(mark in value for mark in _MARKS) else value
+    if isinstance(value, Mapping):
+        return {name: _clean(name, inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(None, inner) for inner in value]
+    return value
+
+
+def _json(event: EventDict, **_: Any) -> str:
+    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def configure_logging(service: str, level: str = "info") -> None:
+    """Route every log line of this process through one pipeline, each naming its ``service``."""
+
+    def name_service(_logger: WrappedLogger | None, _method: str, event: EventDict) -> EventDict:
+        event["service"] = service
+        return event
+
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    pipeline: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        # Plain tracebacks on purpose: the rich ones print local variables, and with them customers' data.
+        structlog.processors.format_exc_info,
+        name_service,
+        redact,
+    ]
+    renderer: Processor = (
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if sys.stderr.isatty()
+        else structlog.processors.JSONRenderer(serializer=_json)
+    )
+    structlog.configure(
+        processors=[*pipeline, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *pipeline],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(threshold)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+    logging.captureWarnings(True)

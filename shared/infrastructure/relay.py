@@ -1,0 +1,162 @@
+"""The relay: publishes the events of the store to the log, shard by shard in position order.
+
+It remembers how far it came after the log has taken the events; a crash between the two repeats them, never loses
+them, and consumers drop what they have seen. One process of a service relays at a time; the others stand by.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.infrastructure.database import Database, driver_of
+from shared.infrastructure.event_log import EventLog, LogUnavailable, Message
+from shared.infrastructure.event_store import read_rows
+from shared.infrastructure.pauses import growing_pauses
+from shared.kernel.event import StoredEvent
+
+logger = structlog.get_logger()
+
+_LOCK = 0x72656C61  # "rela"
+_BATCH = 2000
+
+Publication = Callable[[Mapping[str, Any]], tuple[str, Message]]
+"""From a row of the event table to the topic and message that tell it to the others."""
+
+
+class Relay:
+    """Publishes the types of event that ``publications`` names; the others are the service's own affair."""
+
+    def __init__(
+        self, database: Database, log: EventLog, publications: Mapping[str, Publication], *, idle_seconds: float = 0.2
+    ) -> None:
+        self._database = database
+        self._log = log
+        self._publications = publications
+        self._idle_seconds = idle_seconds
+        self._woken = asyncio.Event()
+        self._moved = asyncio.Condition()
+        self._positions: dict[int, int] = {}
+        self.trouble = "starting"
+
+    def wake(self) -> None:
+        """There is something new to publish."""
+        self._woken.set()
+
+    async def published(self, events: Sequence[StoredEvent], within_seconds: float = 2.0) -> bool:
+        """Wait until these events are in the log, so that a caller may rely on the other services' lag.
+
+        False when it took too long (the log is away): nothing is lost, the events follow.
+        """
+        targets: dict[int, int] = {}
+        for event in events:
+            if event.type in self._publications:
+                targets[event.shard] = max(event.position, targets.get(event.shard, 0))
+        if not targets:
+            return True
+        self.wake()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_seconds):
+                while not await self._reached(targets):
+                    pass
+                return True
+        return False
+
+    async def _reached(self, targets: Mapping[int, int]) -> bool:
+        def here() -> bool:
+            return all(self._positions.get(shard, 0) >= position for shard, position in targets.items())
+
+        if here():
+            return True
+        async with self._moved:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._moved.wait(), 0.05)
+        if here():
+            return True
+        async with self._database.read() as connection:  # another process may be the one that relays
+            self._positions.update(await _positions(connection))
+        return here()
+
+    async def run(self) -> None:
+        """Relay until cancelled, waiting with growing pauses while database or log are away."""
+        pauses = growing_pauses()
+        while True:
+            try:
+                async with self._database.read() as connection:
+                    await self._stand_by(connection)
+                    self.trouble = "ok"
+                    pauses = growing_pauses()
+                    await self._relay(connection)
+            except LogUnavailable as error:
+                self.trouble = f"log away: {error}"
+            except Exception as error:  # a relay that dies quietly would be worse than one that tries for ever
+                self.trouble = f"{type(error).__name__}: {error}"
+            pause = next(pauses)
+            logger.warning("relay waits", reason=self.trouble, pause_seconds=pause)
+            await asyncio.sleep(pause)
+
+    async def _stand_by(self, connection: AsyncConnection) -> None:
+        driver = await driver_of(connection)
+        while not await driver.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
+            self.trouble = "ok"
+            await asyncio.sleep(1.0)
+
+    async def _relay(self, connection: AsyncConnection) -> None:
+        try:
+            while True:
+                self._woken.clear()
+                if not await self.publish_once(connection):
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._woken.wait(), self._idle_seconds)
+        finally:
+            await connection.invalidate()  # closing the session is the one sure way to give up its lock
+
+    async def publish_once(self, connection: AsyncConnection) -> int:
+        """Publish one batch of each shard that has something new; returns how many events were passed."""
+        driver = await driver_of(connection)
+        behind = await driver.fetch(
+            "SELECT shard, relay_position.position FROM relay_position JOIN shard USING (shard) "
+            "WHERE shard.position > relay_position.position ORDER BY shard"
+        )
+        passed = 0
+        for shard, position in behind:
+            rows = await read_rows(connection, shard, position, _BATCH)
+            await self._publish(rows)
+            reached = rows[-1]["position"]
+            await driver.execute("UPDATE relay_position SET position = $2 WHERE shard = $1", shard, reached)
+            passed += len(rows)
+            async with self._moved:
+                self._positions[shard] = reached
+                self._moved.notify_all()
+        return passed
+
+    async def _publish(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        by_topic: dict[str, list[Message]] = {}
+        for row in rows:
+            publication = self._publications.get(row["type"])
+            if publication is not None:
+                topic, message = publication(row)
+                by_topic.setdefault(topic, []).append(message)
+        for topic, messages in by_topic.items():
+            await self._log.publish(topic, messages)
+
+
+async def _positions(connection: AsyncConnection) -> dict[int, int]:
+    rows = await connection.execute(text("SELECT shard, position FROM relay_position"))
+    return {row.shard: row.position for row in rows}
+
+
+async def backlog(database: Database) -> int:
+    """Stored events that the relay has not passed yet."""
+    async with database.read() as connection:
+        rows = await connection.execute(
+            text(
+                "SELECT coalesce(sum(shard.position - relay_position.position), 0) AS behind "
+                "FROM shard JOIN relay_position USING (shard)"
+            )
+        )
+        return int(rows.scalar_one())

@@ -1,0 +1,175 @@
+"""A running service: database, log, command desk, relay, consumer and HTTP door, put together in one place.
+
+A service says what it is (ServiceDefinition); everything here is the same for all of them.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, FastAPI
+
+from shared.contracts import assignment, core_banking, ledger
+from shared.infrastructure import dead_letters
+from shared.infrastructure.auth import Authenticator
+from shared.infrastructure.command_desk import CommandDesk
+from shared.infrastructure.command_handler import Aggregate, CommandHandler, View
+from shared.infrastructure.consumer import Consumer, Door
+from shared.infrastructure.database import Database, ensure_database, url_of
+from shared.infrastructure.event_log import EventLog
+from shared.infrastructure.event_log.embedded import EmbeddedLog
+from shared.infrastructure.event_log.kafka import KafkaLog
+from shared.infrastructure.event_store import FactReader, History
+from shared.infrastructure.http import create_app
+from shared.infrastructure.http.dead_letters import router as dead_letter_router
+from shared.infrastructure.migrate import STORE_MIGRATIONS, migrate, missing
+from shared.infrastructure.pauses import growing_pauses
+from shared.infrastructure.relay import Publication, Relay
+from shared.infrastructure.settings import Settings
+
+logger = structlog.get_logger()
+
+TOPICS = (core_banking.TOPIC, assignment.TOPIC, ledger.TOPIC, "appraisal.events")
+EVENT_LOG_DATABASE = "event_log"
+
+
+@dataclass(frozen=True)
+class ServiceDefinition:
+    """What one service is; the whole of it stands on the service's ``main`` page."""
+
+    name: str
+    title: str
+    description: str
+    migrations: Path
+    aggregates: Sequence[Aggregate]
+    readers: Mapping[str, FactReader]
+    views: Sequence[View]
+    publications: Mapping[str, Publication]
+    doors: Mapping[str, Door]
+    routers: Sequence[APIRouter]
+    checks: Mapping[str, Callable[[Database], Awaitable[str]]] = field(default_factory=dict)
+    asyncapi: Callable[[], dict[str, Any]] | None = None
+
+    @property
+    def all_views(self) -> list[View]:
+        """Its own views and those that every service has."""
+        return [*self.views, dead_letters.DeadLetterView()]
+
+    @property
+    def history(self) -> History:
+        """Reads its stored events."""
+        return History({**self.readers, **dead_letters.READERS})
+
+    @property
+    def locations(self) -> list[Path]:
+        """Where its migrations lie."""
+        return [STORE_MIGRATIONS, self.migrations]
+
+
+def event_log(settings: Settings, server: str) -> EventLog:
+    """Kafka where it is configured, else the embedded log."""
+    if settings.kafka is not None:
+        return KafkaLog(settings.kafka, TOPICS)
+    return EmbeddedLog(url_of(server, EVENT_LOG_DATABASE))
+
+
+async def prepare(definition: ServiceDefinition, settings: Settings, server: str) -> Database:
+    """The service's database, created and migrated where need be."""
+    await ensure_database(server, definition.name)
+    if settings.kafka is None:
+        await ensure_database(server, EVENT_LOG_DATABASE)
+    database = Database(url_of(server, definition.name), name=f"dualbook-{definition.name}")
+    await migrate(database, definition.locations)
+    return database
+
+
+class RunningService:
+    """One process of a service."""
+
+    def __init__(self, definition: ServiceDefinition, settings: Settings, database: Database, log: EventLog) -> None:
+        self.definition = definition
+        self.settings = settings
+        self.database = database
+        self.log = log
+        self.handler = CommandHandler(
+            [*definition.aggregates, dead_letters.AGGREGATE], definition.all_views
+        )
+        self.relay = Relay(database, log, definition.publications)
+        self.desk = CommandDesk(database, self.handler, self.relay)
+        self.consumer = Consumer(
+            definition.name, database, log, self.handler, definition.doors, on_events=self.relay.wake
+        )
+
+    @classmethod
+    def of(cls, definition: ServiceDefinition, settings: Settings, server: str) -> "RunningService":
+        """The service on a server whose databases are prepared."""
+        database = Database(url_of(server, definition.name), name=f"dualbook-{definition.name}")
+        return cls(definition, settings, database, event_log(settings, server))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Relay and consumer at work; the log may come later than the service does."""
+        tasks = [asyncio.create_task(self._background(), name=f"{self.definition.name}-background")]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.gather(*tasks)
+            await self.log.stop()
+            await self.database.close()
+
+    async def _background(self) -> None:
+        pauses = growing_pauses()
+        while True:
+            try:
+                await self.log.start()
+                break
+            except Exception as error:  # the log may be away for any reason: say so, wait, try again
+                self.relay.trouble = self.consumer.trouble = f"log away: {type(error).__name__}: {error}"
+                pause = next(pauses)
+                logger.warning("log is away", reason=str(error), pause_seconds=pause)
+                await asyncio.sleep(pause)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.relay.run())
+            tasks.create_task(self.consumer.run())
+
+    async def readiness(self) -> dict[str, str]:
+        """Every thing the service needs: "ok", or what is wrong."""
+        checks = {"database": await self.database.ping()}
+        if checks["database"] == "ok":
+            checks["migrations"] = await missing(self.database, self.definition.locations)
+            for name, check in self.definition.checks.items():
+                checks[name] = await check(self.database)
+        return {**checks, "consumer": self.consumer.trouble, "relay": self.relay.trouble}
+
+    def app(self) -> FastAPI:
+        """The HTTP door."""
+
+        @asynccontextmanager
+        async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+            async with self.running():
+                yield
+
+        application = create_app(
+            service=self.definition.name,
+            title=self.definition.title,
+            description=self.definition.description,
+            version="1",
+            settings=self.settings,
+            authenticator=Authenticator(self.settings),
+            routers=[*self.definition.routers, dead_letter_router],
+            lifespan=lifespan,
+            readiness=self.readiness,
+            lag=self.consumer.lag,
+            asyncapi=self.definition.asyncapi,
+        )
+        application.state.desk = self.desk
+        application.state.database = self.database
+        application.state.consumer = self.consumer
+        return application
