@@ -39,7 +39,8 @@ READERS = {
 
 def _entry_message(row: Mapping[str, Any]) -> tuple[str, Message]:
     """Entries go to the partition of their shard, so that consumers see a shard in booking order."""
-    return publish_as(TOPIC, SOURCE, row, partition=row["shard"])
+    place = {"ledgerposition": f"{row['shard']}-{row['position']}"}
+    return publish_as(TOPIC, SOURCE, row, partition=row["shard"], extensions=place)
 
 
 def define(settings: Settings) -> ServiceDefinition:

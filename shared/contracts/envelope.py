@@ -71,7 +71,11 @@ def from_message(headers: Mapping[str, bytes], value: bytes) -> CloudEvent:
         data=value,
         time=texts.get("ce_time", ""),
         subject=texts.get("ce_subject", ""),
-        extensions={"traceparent": texts["traceparent"]} if "traceparent" in texts else {},
+        extensions={
+            name.removeprefix("ce_"): text
+            for name, text in texts.items()
+            if name == "traceparent" or (name.startswith("ce_") and name not in _CORE_HEADERS)
+        },
     )
 
 
@@ -106,6 +110,7 @@ def from_mapping(message: Any) -> CloudEvent:
     )
 
 
+_CORE_HEADERS = {"ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time", "ce_subject"}
 _CORE_ATTRIBUTES = {"specversion", "id", "type", "source", "time", "subject", "data", "datacontenttype"}
 
 

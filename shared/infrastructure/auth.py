@@ -5,21 +5,22 @@ public key used as a shared secret can pass. Issuer, audience, times and subject
 """
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import httpx
 import jwt
-from fastapi import Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Request
+from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
+from fastapi.security.base import SecurityBase
 from structlog.contextvars import bind_contextvars
 
 from shared.infrastructure.keys import EmbeddedKey, IssuerKeys, signing_key
-from shared.infrastructure.settings import Settings
+from shared.infrastructure.settings import Settings, is_loopback
 
 EMBEDDED_ISSUER = EMBEDDED_AUDIENCE = "urn:dualbook:embedded"
 LONGEST_TOKEN = 16 * 1024
@@ -65,6 +66,10 @@ class Principal:
     def manager(self) -> str | None:
         """The manager whom the caller is, if they are one: the token's subject."""
         return self.subject if Role.MANAGER in self.roles else None
+
+
+NOBODY = Principal("", frozenset())
+"""Who calls without a token where none is needed."""
 
 
 class Authenticator:
@@ -165,27 +170,35 @@ def issue_token(
     return jwt.encode(claims, signing_key(data), algorithm="ES256")
 
 
-BEARER = HTTPBearer(
-    scheme_name="bearer", bearerFormat="JWT", auto_error=False, description="See `dualbook token --help`."
-)
-"""Declares the scheme in OpenAPI; the header itself is read by the Authenticator."""
+class Door(SecurityBase):
+    """A dependency that lets a caller through or raises, and declares the bearer scheme in OpenAPI."""
+
+    model = HTTPBearerModel(bearerFormat="JWT", description="See `dualbook token --help`.")
+    scheme_name = "bearer"
+
+    def __init__(self, roles: Sequence[Role], *, open_on_loopback: bool = False) -> None:
+        self._roles = roles
+        self._open_on_loopback = open_on_loopback
+
+    async def __call__(self, request: Request) -> Principal:
+        if self._open_on_loopback and request.client is not None and is_loopback(request.client.host):
+            return NOBODY
+        authenticator: Authenticator = request.app.state.authenticator
+        principal = await authenticator.authenticate(request.headers.get("authorization"))
+        bind_contextvars(actor=principal.subject)
+        if self._roles and not principal.has(*self._roles):
+            raise Forbidden(f"This needs one of the roles {', '.join((*self._roles, Role.ADMIN))}.")
+        return principal
 
 
-def allow(*roles: Role, reads: bool = False) -> Callable[..., Awaitable[Principal]]:
+def allow(*roles: Role, reads: bool = False) -> Door:
     """The dependency of a route for bearers of one of ``roles`` or of ``admin``; without roles, of any token.
 
     ``reads=True`` marks a route that only reads: it is open to ``auditor`` as well.
     """
-    admitted: Sequence[Role] = (*roles, Role.AUDITOR) if roles and reads else roles
+    return Door((*roles, Role.AUDITOR) if roles and reads else roles)
 
-    async def admit(
-        request: Request, _declared: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
-    ) -> Principal:
-        authenticator: Authenticator = request.app.state.authenticator
-        principal = await authenticator.authenticate(request.headers.get("authorization"))
-        bind_contextvars(actor=principal.subject)
-        if admitted and not principal.has(*admitted):
-            raise Forbidden(f"This needs one of the roles {', '.join((*admitted, Role.ADMIN))}.")
-        return principal
 
-    return admit
+def allow_local() -> Door:
+    """The dependency of a route for operators: open to this machine, and else to bearers of any token."""
+    return Door((), open_on_loopback=True)

@@ -232,7 +232,7 @@ async def original(connection: AsyncConnection, dead_letter_id: str) -> MessageR
     """The letter with its message, from the event store; raises Unknown."""
     rows = await connection.execute(
         text(
-            "SELECT event.data::text AS data FROM dead_letter JOIN event USING (shard, position) "
+            "SELECT event.data FROM dead_letter JOIN event USING (shard, position) "
             "WHERE dead_letter_id = :id"
         ),
         {"id": dead_letter_id},

@@ -8,6 +8,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -20,27 +21,29 @@ _SECRET_KEY = re.compile(
     r"authorization|token|password|passwd|secret|database_url|dsn|cookie|private_key", re.I
 )
 _SECRET_TEXT = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)|(?<=\b[Bb]earer )\S+|\beyJ[\w-]+\.[\w-]+\.[\w-]*")
-_MARKS = ("://", "eyJ", "earer ")
-"""One of these stands in any text that the pattern above can match; looking for them first is cheap."""
-
 _TALKATIVE = ("httpx", "httpcore", "aiokafka")
 """Libraries whose debug and info lines repeat, for each request or message, what we log ourselves."""
 
 
 def redact(_logger: WrappedLogger | None, _method: str, event: EventDict) -> EventDict:
     """Blank out values whose key says that they are secret, and credentials inside any text."""
-    return {key: _clean(key, value) for key, value in event.items()}
+    return {key: REDACTED if _is_secret(key) else _clean(value) for key, value in event.items()}
 
 
-def _clean(key: object, value: Any) -> Any:
-    if isinstance(key, str) and _SECRET_KEY.search(key):
-        return REDACTED
+@lru_cache(maxsize=4096)
+def _is_secret(key: object) -> bool:
+    return isinstance(key, str) and _SECRET_KEY.search(key) is not None
+
+
+def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return _SECRET_TEXT.sub(REDACTED, value) if any(mark in value for mark in _MARKS) else value
+        # One of these stands in any text that the pattern can match; looking for them first is cheap.
+        suspicious = "://" in value or "eyJ" in value or "earer " in value
+        return _SECRET_TEXT.sub(REDACTED, value) if suspicious else value
     if isinstance(value, Mapping):
-        return {name: _clean(name, inner) for name, inner in value.items()}
+        return {key: REDACTED if _is_secret(key) else _clean(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_clean(None, inner) for inner in value]
+        return [_clean(inner) for inner in value]
     return value
 
 

@@ -10,14 +10,20 @@ from shared.infrastructure.event_log import Message
 
 
 def publish_as(
-    topic: str, source: str, row: Mapping[str, Any], *, partition: int | None = None, data: bytes | None = None
+    topic: str,
+    source: str,
+    row: Mapping[str, Any],
+    *,
+    partition: int | None = None,
+    data: bytes | None = None,
+    extensions: Mapping[str, str] | None = None,
 ) -> tuple[str, Message]:
     """The stored data, or ``data`` in its place, as a CloudEvent keyed by the stream's aggregate."""
     key = row["stream"].partition("-")[2].partition("#")[0]
-    extensions = {"businessdate": row["business_date"].isoformat()}
+    attributes = {"businessdate": row["business_date"].isoformat(), **(extensions or {})}
     trace = orjson.loads(row["metadata"]).get("traceparent") if len(row["metadata"]) > 2 else None
     if trace:
-        extensions["traceparent"] = trace
+        attributes["traceparent"] = trace
     event = CloudEvent(
         id=row["event_id"],
         type=row["type"],
@@ -25,6 +31,6 @@ def publish_as(
         data=row["data"].encode() if data is None else data,
         time=row["recorded_at"].isoformat(),
         subject=key,
-        extensions=extensions,
+        extensions=attributes,
     )
     return topic, Message(key.encode(), event.data, event.headers(), partition)

@@ -8,7 +8,7 @@ from services.ledger.api.access import BookName, PeriodQuery, Reader, check_cent
 from services.ledger.domain.statement import total
 from services.ledger.views import leg, statement
 from shared.infrastructure.auth import Principal, Role, allow
-from shared.infrastructure.http import Page, encode_cursor, page_of
+from shared.infrastructure.http import PageQuery, encode_cursor, page_of
 from shared.kernel.books import CONTRA
 from shared.kernel.money import format_money
 
@@ -49,7 +49,7 @@ async def list_legs(
     centre_id: str,
     period: PeriodQuery,
     line: Annotated[str | None, Depends(line_query)],
-    page: Annotated[Page, Depends()],
+    page: PageQuery,
     caller: Reader,
 ) -> dict[str, Any]:
     """The legs behind a statement, in booking order."""

@@ -15,7 +15,7 @@ from services.ledger.views import policy as policy_view
 from services.ledger.views import product as product_view
 from shared.contracts.types import BusinessDate, CentreId, Contract, Id, Text
 from shared.infrastructure.auth import Principal, Role, allow
-from shared.infrastructure.http import Commands, Page, commands, encode_cursor, malformed, page_of
+from shared.infrastructure.http import Commands, PageQuery, commands, encode_cursor, malformed, page_of
 from shared.kernel.errors import Malformed
 from shared.kernel.period import format_month, parse_month
 
@@ -48,7 +48,7 @@ async def put_product(
 
 
 @router.get("/products")
-async def list_products(request: Request, page: Annotated[Page, Depends()], _: Anyone) -> dict[str, Any]:
+async def list_products(request: Request, page: PageQuery, _: Anyone) -> dict[str, Any]:
     """The catalogue, by product and effective date."""
     after = page.after(str, str)
     place = (after[0], date.fromisoformat(after[1])) if after else ("", EVER)

@@ -46,7 +46,7 @@ async def timelines(connection: AsyncConnection, customer_ids: Iterable[str]) ->
         return {}
     driver = await driver_of(connection)
     rows = await driver.fetch(
-        "SELECT customer_id, effective_from, shares FROM assignment WHERE customer_id = ANY($1) "
+        "SELECT customer_id, effective_from, shares::text FROM assignment WHERE customer_id = ANY($1) "
         "ORDER BY customer_id, effective_from",
         wanted,
     )

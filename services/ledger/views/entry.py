@@ -26,7 +26,7 @@ async def find(connection: AsyncConnection, entry_id: str) -> StoredEntry | None
     """The entry that books a cause, if there is one."""
     rows = await connection.execute(
         text(
-            "SELECT event_id, shard, position, data::text AS data, recorded_at, cause, actor FROM event "
+            "SELECT event_id, shard, position, data, recorded_at, cause, actor FROM event "
             "WHERE event_id = :entry_id AND type = 'EntryBooked'"
         ),
         {"entry_id": entry_id},

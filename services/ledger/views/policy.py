@@ -28,5 +28,5 @@ class PolicyView:
 async def policies(connection: AsyncConnection) -> Policies:
     """All policies, as the rules want them."""
     driver = await driver_of(connection)
-    rows = await driver.fetch("SELECT effective_month, terms FROM policy ORDER BY number")
+    rows = await driver.fetch("SELECT effective_month, terms::text FROM policy ORDER BY number")
     return Policies.of([(month, PolicyTerms.model_validate_json(terms)) for month, terms in rows])

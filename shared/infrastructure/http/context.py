@@ -6,7 +6,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 import uuid_utils
-from starlette.datastructures import Headers
 
 _REQUEST_ID = re.compile(r"[\w.:@+/=-]{1,128}", re.ASCII)
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -20,9 +19,7 @@ class RequestContext:
     traceparent: str
 
     @classmethod
-    def of(cls, headers: Headers) -> "RequestContext":
-        request_id = headers.get("x-request-id", "")
-        traceparent = headers.get("traceparent", "")
+    def of(cls, request_id: str, traceparent: str) -> "RequestContext":
         return cls(
             request_id if _REQUEST_ID.fullmatch(request_id) else str(uuid_utils.uuid7()),
             traceparent if _TRACEPARENT.fullmatch(traceparent) else _new_traceparent(),

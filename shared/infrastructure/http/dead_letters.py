@@ -12,7 +12,7 @@ from shared.infrastructure.auth import Principal, Role, allow
 from shared.infrastructure.command_handler import Accepted, Duplicate, Outcome, Refused
 from shared.infrastructure.event_store import now
 from shared.infrastructure.http.commands import Commands, commands
-from shared.infrastructure.http.paging import Page, encode_cursor, page_of
+from shared.infrastructure.http.paging import PageQuery, encode_cursor, page_of
 from shared.infrastructure.receipts import Answer
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
 @router.get("")
 async def list_dead_letters(
     request: Request,
-    page: Annotated[Page, Depends()],
+    page: PageQuery,
     _: Annotated[Principal, Depends(allow(Role.CORE, Role.ACCOUNTANT, reads=True))],
 ) -> dict[str, Any]:
     """Messages that could not be read or were refused, with the reason; replayed ones say when."""

@@ -8,7 +8,9 @@ from fastapi import Depends, Header, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
+from starlette.datastructures import QueryParams
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.infrastructure.http.problems import malformed
 
@@ -61,20 +63,27 @@ async def idempotency_key(
 IdempotencyKey = Annotated[str | None, Depends(idempotency_key)]
 
 
-async def refuse_unknown_query(request: Request) -> None:
-    """Refuse query parameters the route does not know; a dependency of the whole application.
+def refuse_unknown_query(app: ASGIApp, dependant: Dependant) -> ASGIApp:
+    """The route's application, for query parameters that it knows only.
 
     To ignore a misspelt ``?perod=`` would be to answer another question than was asked.
     """
-    if not request.scope["query_string"]:
-        return
-    known = _query_names(request.scope["route"].dependant)
-    unknown = sorted(set(request.query_params) - known)
-    if unknown:
-        says = f"is not known here; known are: {', '.join(sorted(known)) or 'none'}"
-        raise RequestValidationError(
-            [{"type": "extra_forbidden", "loc": ("query", name[:64]), "msg": says} for name in unknown]
-        )
+    known = _query_names(dependant)
+    says = f"is not known here; known are: {', '.join(sorted(known)) or 'none'}"
+
+    async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["query_string"]:
+            unknown = sorted(set(QueryParams(scope["query_string"])) - known)
+            if unknown:
+                raise RequestValidationError(
+                    [
+                        {"type": "extra_forbidden", "loc": ("query", name[:64]), "msg": says}
+                        for name in unknown
+                    ]
+                )
+        await app(scope, receive, send)
+
+    return refusing
 
 
 def _query_names(dependant: Dependant) -> set[str]:

@@ -4,7 +4,6 @@ import time
 from typing import Any
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars, unbind_contextvars
@@ -21,6 +20,8 @@ _METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
 _ROUTINE = {"/healthz", "/readyz", "/metrics"}
 """Asked every few seconds by machines, so logged at debug level only."""
 
+_ALWAYS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
+
 log = structlog.get_logger()
 
 
@@ -36,22 +37,32 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        context = RequestContext.of(headers)
+        headers = dict(scope["headers"])
+        context = RequestContext.of(
+            headers.get(b"x-request-id", b"").decode("latin-1"),
+            headers.get(b"traceparent", b"").decode("latin-1"),
+        )
+        added = [
+            (b"x-request-id", context.request_id.encode()),
+            (b"traceparent", context.traceparent.encode()),
+            *_ALWAYS,
+        ]
         status = 0
 
         async def answer(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _add_headers(message, context)
+                message["headers"] = [*message.get("headers", ()), *added]
             await send(message)
 
         started = time.perf_counter()
         reset = current.set(context)
         bound = bind_contextvars(request_id=context.request_id, trace=context.traceparent)
         try:
-            self._refuse_announced(headers)
+            announced = headers.get(b"content-length", b"")
+            if announced.isdigit() and int(announced) > self._largest_body:
+                raise self._too_large()
             await self._app(scope, self._limited(receive), answer)
         except Exception as error:
             if status:  # half an answer is out already; only breaking the connection tells the caller
@@ -62,11 +73,6 @@ class RequestMiddleware:
             reset_contextvars(**bound)
             unbind_contextvars("actor")
             current.reset(reset)
-
-    def _refuse_announced(self, headers: Headers) -> None:
-        announced = headers.get("content-length", "")
-        if announced.isdecimal() and int(announced) > self._largest_body:
-            raise self._too_large()
 
     def _limited(self, receive: Receive) -> Receive:
         """Counts what arrives, whatever was announced."""
@@ -95,11 +101,3 @@ class RequestMiddleware:
         HTTP_REQUEST_DURATION.labels(self._service, method, template).observe(seconds)
         write = log.debug if template in _ROUTINE else log.info
         write("request", method=method, route=template, status=status, seconds=round(seconds, 6))
-
-
-def _add_headers(message: Message, context: RequestContext) -> None:
-    headers = MutableHeaders(scope=message)
-    headers["x-request-id"] = context.request_id
-    headers["traceparent"] = context.traceparent
-    headers["x-content-type-options"] = "nosniff"
-    headers.setdefault("cache-control", "no-store")

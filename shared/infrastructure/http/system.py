@@ -8,18 +8,16 @@ from fetching anything from elsewhere.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import fastapi_offline
-from fastapi import APIRouter, Depends, Request, Security
+from fastapi import APIRouter, Depends, Request
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
-from fastapi.security import HTTPAuthorizationCredentials
 from starlette.responses import FileResponse, HTMLResponse, Response
 
-from shared.infrastructure.auth import BEARER, allow
+from shared.infrastructure.auth import allow, allow_local
 from shared.infrastructure.http.headers import Json
 from shared.infrastructure.metrics import exposition
-from shared.infrastructure.settings import is_loopback
 
 Readiness = Callable[[], Awaitable[Mapping[str, str]]]
 Lag = Callable[[], Awaitable[Mapping[str, int]]]
@@ -35,31 +33,29 @@ _CONTENT_SECURITY_POLICY = (
 )
 
 
-async def local_or_known(
-    request: Request, _declared: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
-) -> None:
-    """Admit callers on this machine, and bearers of any valid token."""
-    if request.client is None or not is_loopback(request.client.host):
-        await request.app.state.authenticator.authenticate(request.headers.get("authorization"))
+def lag_router(lag: Lag) -> APIRouter:
+    """``GET /v1/lag``, for any token."""
+    router = APIRouter(prefix="/v1", tags=["system"], dependencies=[Depends(allow())])
 
-
-def system_router(readiness: Readiness, lag: Lag, asyncapi: AsyncApi | None) -> APIRouter:
-    """The routes of this module. ``readiness`` says for each thing needed "ok" or what is wrong with it."""
-    router = APIRouter(tags=["system"])
-    guarded = APIRouter(tags=["system"], dependencies=[Depends(local_or_known)])
-
-    @router.get("/v1/lag", dependencies=[Depends(allow())])
+    @router.get("/lag")
     async def events_behind() -> dict[str, Any]:
         """How many events of each topic this service has not worked yet."""
         topics = await lag()
         return {"topics": topics, "total": sum(topics.values())}
 
-    @guarded.get("/healthz")
+    return router
+
+
+def system_router(readiness: Readiness, asyncapi: AsyncApi | None) -> APIRouter:
+    """The routes for this machine. ``readiness`` says for each thing needed "ok" or what is wrong with it."""
+    router = APIRouter(tags=["system"], dependencies=[Depends(allow_local())])
+
+    @router.get("/healthz")
     async def alive() -> dict[str, str]:
         """The process answers."""
         return {"status": "alive"}
 
-    @guarded.get("/readyz", responses={503: {"description": "Not ready; the checks say why"}})
+    @router.get("/readyz", responses={503: {"description": "Not ready; the checks say why"}})
     async def ready() -> Response:
         """Database, log and migrations are fine (200), or what is wrong with them (503)."""
         async with asyncio.timeout(READINESS_TIMEOUT_SECONDS):
@@ -68,14 +64,13 @@ def system_router(readiness: Readiness, lag: Lag, asyncapi: AsyncApi | None) -> 
         status = "ready" if fine else "not ready"
         return Json({"status": status, "checks": dict(checks)}, status_code=200 if fine else 503)
 
-    @guarded.get("/metrics", response_class=Response)
+    @router.get("/metrics", response_class=Response)
     async def metrics() -> Response:
         """Prometheus metrics."""
         text, content_type = exposition()
         return Response(text, headers={"Content-Type": content_type})
 
-    _add_documentation(guarded, asyncapi)
-    router.include_router(guarded)
+    _add_documentation(router, asyncapi)
     return router
 
 

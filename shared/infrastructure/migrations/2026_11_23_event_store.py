@@ -30,12 +30,12 @@ STATEMENTS = (
         version       integer     NOT NULL,
         event_id      text        NOT NULL,
         type          text        NOT NULL,
-        data          json        NOT NULL,
+        data          text        NOT NULL,
         business_date date        NOT NULL,
         recorded_at   timestamptz NOT NULL,
         cause         text        NOT NULL,
         actor         text        NOT NULL,
-        metadata      json        NOT NULL,
+        metadata      text        NOT NULL,
         hash          bytea       NOT NULL,
         PRIMARY KEY (shard, position),
         CONSTRAINT event_is_known_once UNIQUE (event_id),
@@ -43,7 +43,8 @@ STATEMENTS = (
     )
     """,
     """
-    COMMENT ON TABLE event IS 'Append-only; never updated, never deleted'
+    COMMENT ON TABLE event IS
+        'Append-only; never updated, never deleted. data and metadata are JSON kept to the byte, as the hash covers them'
     """,
     """
     CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$

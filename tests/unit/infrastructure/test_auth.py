@@ -56,7 +56,9 @@ async def refusal(authenticator: Authenticator, authorization: str | None) -> st
 # --- the embedded issuer
 
 
-async def test_an_issued_token_names_its_bearer_and_their_roles(embedded: Authenticator, tmp_path: Path) -> None:
+async def test_an_issued_token_names_its_bearer_and_their_roles(
+    embedded: Authenticator, tmp_path: Path
+) -> None:
     token = issue_token(tmp_path, [Role.ACCOUNTANT, Role.AUDITOR], "u1")
     principal = await embedded.authenticate(f"Bearer {token}")
     assert principal == Principal("u1", frozenset({Role.ACCOUNTANT, Role.AUDITOR}))
@@ -119,7 +121,9 @@ async def test_a_token_without_signature_is_refused(embedded: Authenticator) -> 
     assert "algorithm" in await refusal(embedded, f"Bearer {token}")
 
 
-async def test_the_public_key_does_not_pass_as_a_shared_secret(embedded: Authenticator, tmp_path: Path) -> None:
+async def test_the_public_key_does_not_pass_as_a_shared_secret(
+    embedded: Authenticator, tmp_path: Path
+) -> None:
     public = signing_key(tmp_path).public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     def part(value: object) -> bytes:
@@ -240,7 +244,9 @@ class Issuer:
 
 
 def jwk(key: Any, kid: str, **changes: Any) -> dict[str, Any]:
-    algorithm = jwt.algorithms.RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else jwt.algorithms.ECAlgorithm
+    algorithm = (
+        jwt.algorithms.RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else jwt.algorithms.ECAlgorithm
+    )
     return dict(algorithm.to_jwk(key.public_key(), as_dict=True)) | {"kid": kid, "use": "sig"} | changes
 
 
@@ -271,7 +277,9 @@ async def test_roles_may_stand_where_keycloak_puts_them(production: Authenticato
     assert (await production.authenticate(f"Bearer {token}")).roles == {Role.AUDITOR}
 
 
-async def test_a_token_for_another_audience_or_of_another_issuer_is_refused(production: Authenticator) -> None:
+async def test_a_token_for_another_audience_or_of_another_issuer_is_refused(
+    production: Authenticator,
+) -> None:
     other = jwt.encode(claims(iss=ISSUER, aud="other"), EC_KEY, algorithm="ES256", headers={"kid": "k1"})
     assert "another audience" in await refusal(production, f"Bearer {other}")
     foreign = jwt.encode(claims(aud=AUDIENCE), EC_KEY, algorithm="ES256", headers={"kid": "k1"})

@@ -1,7 +1,7 @@
 """The HTTP door: one form for every error, ids on every answer, limits, pages, versions and documentation."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.responses import StreamingResponse
 from structlog.testing import capture_logs
 
 from shared.contracts.types import Id, Money, Share
@@ -155,7 +156,10 @@ class World:
         yield
 
 
-Client = Callable[..., Awaitable[httpx.Response]]
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    with capture_logs():
+        yield
 
 
 @pytest.fixture
@@ -253,7 +257,9 @@ async def test_our_own_failures_show_nothing_of_our_insides(client: httpx.AsyncC
     assert not re.search(r"hunter2|secret_column|4711|10\.1\.2\.3|Traceback|RuntimeError", text)
 
 
-async def test_an_unexpected_error_is_logged_with_its_traceback_and_request_id(client: httpx.AsyncClient) -> None:
+async def test_an_unexpected_error_is_logged_with_its_traceback_and_request_id(
+    client: httpx.AsyncClient,
+) -> None:
     with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
         response = await client.get("/v1/raise/bug")
     [line] = [line for line in lines if line["log_level"] == "error"]
@@ -309,7 +315,9 @@ async def test_many_errors_do_not_make_an_endless_answer(client: httpx.AsyncClie
 
 @pytest.mark.parametrize("path", ["/v1/things/t1", "/v1/batch"])
 @pytest.mark.parametrize("content", [b"{", b'{"shares": [}', b"\xff\xfe", b"[" * 1500, b""])
-async def test_a_body_that_is_not_json_is_malformed(client: httpx.AsyncClient, path: str, content: bytes) -> None:
+async def test_a_body_that_is_not_json_is_malformed(
+    client: httpx.AsyncClient, path: str, content: bytes
+) -> None:
     send = client.put if path.endswith("t1") else client.post
     response = await send(path, content=content, headers={"Content-Type": "application/json"})
     problem(response, 422)
@@ -335,8 +343,6 @@ async def test_a_batch_is_read_whatever_its_json_type_is_called(client: httpx.As
 
 
 async def test_an_answer_that_broke_half_way_breaks_the_connection(app: FastAPI) -> None:
-    from starlette.responses import StreamingResponse
-
     @app.get("/v1/half")
     async def half() -> StreamingResponse:
         async def parts() -> AsyncIterator[bytes]:
@@ -360,7 +366,9 @@ async def test_an_unknown_query_parameter_is_refused_by_name(client: httpx.Async
 
 
 @pytest.mark.parametrize("path", ["/v1/filtered?branch=b1&period=2026-07", "/v1/pages?limit=5"])
-async def test_known_query_parameters_pass_wherever_they_are_declared(client: httpx.AsyncClient, path: str) -> None:
+async def test_known_query_parameters_pass_wherever_they_are_declared(
+    client: httpx.AsyncClient, path: str
+) -> None:
     assert (await client.get(path)).status_code == 200
 
 
@@ -426,7 +434,9 @@ async def test_an_idempotency_key_is_handed_on(client: httpx.AsyncClient) -> Non
 
 
 @pytest.mark.parametrize("key", ["", "k" * 129, "two words", "schlüssel", "tab\there"])
-async def test_an_idempotency_key_that_is_no_plain_name_is_malformed(client: httpx.AsyncClient, key: str) -> None:
+async def test_an_idempotency_key_that_is_no_plain_name_is_malformed(
+    client: httpx.AsyncClient, key: str
+) -> None:
     response = await client.put("/v1/things/t1", json=BODY, headers={"Idempotency-Key": key.encode()})
     assert problem(response, 422)["errors"][0]["field"] == "Idempotency-Key"
 
@@ -454,7 +464,9 @@ async def test_a_callers_ids_are_carried_through(client: httpx.AsyncClient) -> N
         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
     ],
 )
-async def test_ids_that_are_no_ids_are_replaced(client: httpx.AsyncClient, request_id: str, trace: str) -> None:
+async def test_ids_that_are_no_ids_are_replaced(
+    client: httpx.AsyncClient, request_id: str, trace: str
+) -> None:
     response = await client.get("/v1/context", headers={"X-Request-Id": request_id, "traceparent": trace})
     assert response.headers["x-request-id"] not in ("", request_id)
     assert response.headers["traceparent"] not in ("", trace)
@@ -468,12 +480,19 @@ async def test_outside_of_a_request_there_are_no_ids(client: httpx.AsyncClient) 
     assert structlog.contextvars.get_contextvars() == {}
 
 
-async def test_a_request_is_one_log_line_without_its_secrets(client: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_a_request_is_one_log_line_without_its_secrets(
+    client: httpx.AsyncClient, tmp_path: Path
+) -> None:
     headers = bearer(tmp_path, Role.ACCOUNTANT, subject="u9")
     with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
         await client.get("/v1/accounts", headers=headers)
     [line] = lines
-    assert (line["event"], line["method"], line["route"], line["status"]) == ("request", "GET", "/v1/accounts", 200)
+    assert (line["event"], line["method"], line["route"], line["status"]) == (
+        "request",
+        "GET",
+        "/v1/accounts",
+        200,
+    )
     assert line["seconds"] > 0
     assert line["actor"] == "u9"
     assert line["request_id"]
@@ -507,7 +526,9 @@ async def test_a_body_announced_too_large_is_refused_before_it_arrives(client: h
 
 
 @pytest.mark.parametrize("path", ["/v1/batch", "/v1/pets"])
-async def test_a_body_without_announced_length_is_counted_as_it_arrives(client: httpx.AsyncClient, path: str) -> None:
+async def test_a_body_without_announced_length_is_counted_as_it_arrives(
+    client: httpx.AsyncClient, path: str
+) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(3):
             yield b" " * (LARGEST_BODY // 2)
@@ -529,7 +550,9 @@ async def test_without_a_token_the_answer_asks_for_one(client: httpx.AsyncClient
     assert response.headers["www-authenticate"].startswith("Bearer")
 
 
-async def test_a_role_that_is_not_enough_is_told_which_would_be(client: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_a_role_that_is_not_enough_is_told_which_would_be(
+    client: httpx.AsyncClient, tmp_path: Path
+) -> None:
     response = await client.post("/v1/accounts", headers=bearer(tmp_path, Role.MANAGER))
     assert "accountant, admin" in problem(response, 403)["detail"]
 

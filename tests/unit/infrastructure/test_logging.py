@@ -29,7 +29,12 @@ structlog.contextvars.bind_contextvars(request_id="r-1")
 structlog.get_logger().info("booked", events=3)
 """)
     assert line["event"] == "booked"
-    assert (line["service"], line["level"], line["request_id"], line["events"]) == ("ledger", "info", "r-1", 3)
+    assert (line["service"], line["level"], line["request_id"], line["events"]) == (
+        "ledger",
+        "info",
+        "r-1",
+        3,
+    )
     assert line["timestamp"].endswith("Z")
 
 

@@ -61,7 +61,9 @@ def test_a_port_out_of_range_is_refused_by_the_name_of_its_variable(
 
 
 def test_every_wrong_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    message = refusal(monkeypatch, DUALBOOK_BASE_CURRENCY="yuan", DUALBOOK_LOG_LEVEL="loud", DUALBOOK_KAFKA="?")
+    message = refusal(
+        monkeypatch, DUALBOOK_BASE_CURRENCY="yuan", DUALBOOK_LOG_LEVEL="loud", DUALBOOK_KAFKA="?"
+    )
     assert [line.split(":")[0] for line in message.splitlines()] == [
         "DUALBOOK_KAFKA",
         "DUALBOOK_BASE_CURRENCY",
