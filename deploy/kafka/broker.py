@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from typing import Final, Self
 from deploy.kafka.jars import install
 from deploy.kafka.java import BrokerError, ClassArchive, java_command
 from deploy.kafka.readiness import cluster_served_at
-from deploy.kafka.storage import format_storage, formatted_cluster, log_file, log_tail, write_properties
+from deploy.kafka.storage import format_storage, formatted_cluster, last_lines, new_log_file, write_properties
 
 __all__ = ["Broker", "BrokerError", "install"]
 
@@ -24,8 +25,11 @@ __all__ = ["Broker", "BrokerError", "install"]
 BROKER_PORTS: Final = range(20_000, 25_000)
 CONTROLLER_PORTS: Final = range(25_000, 30_000)
 
-# Linux ends a child with the *thread* that started it. Brokers are therefore started by a thread that lives as
-# long as this process, not by the caller's, which may belong to an event loop that is closed earlier.
+# How a JVM ends after SIGTERM, once everything it does at its end is done.
+_ENDED_IN_ORDER: Final = 128 + signal.SIGTERM
+
+# Linux ends a child with the *thread* that started it. Brokers are therefore started by a thread that lives
+# as long as this process, not by the caller's, which may belong to an event loop that is closed earlier.
 _starter: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kafka-starter")
 
 
@@ -85,10 +89,10 @@ class Broker:
         self._archive = ClassArchive(jars)
         command = java_command(jars, self._archive.reading_or_writing(), "kafka.Kafka", os.fspath(properties))
         try:
-            with log_file(data).open("ab") as output:
-                log_start = output.tell()
+            log_file = new_log_file(data)
+            with log_file.open("wb") as output:
                 self._process = _spawn(command, output.fileno())
-            self._wait_until_it_serves(self._process, data, log_start, cluster, timeout_seconds)
+            self._wait_until_it_serves(self._process, cluster, log_file, timeout_seconds)
         except BaseException:
             self.kill()
             raise
@@ -110,8 +114,11 @@ class Broker:
         except subprocess.TimeoutExpired:
             self.kill()
             return
+        if self._process.returncode == _ENDED_IN_ORDER:
+            self._archive.keep()
+        else:
+            self._archive.discard()
         self._process = None
-        self._archive.keep()
 
     def kill(self) -> None:
         """End at once (SIGKILL), as a crash would; nothing to do when no broker runs."""
@@ -123,12 +130,7 @@ class Broker:
         self._archive.discard()
 
     def _wait_until_it_serves(
-        self,
-        process: subprocess.Popen[bytes],
-        data: Path,
-        log_start: int,
-        cluster: str,
-        timeout_seconds: float,
+        self, process: subprocess.Popen[bytes], cluster: str, log_file: Path, timeout_seconds: float
     ) -> None:
         deadline = time.monotonic() + timeout_seconds
         while cluster_served_at(self._port) != cluster:
@@ -139,8 +141,7 @@ class Broker:
             else:
                 time.sleep(0.05)
                 continue
-            tail = log_tail(data, log_start)
-            raise BrokerError(f"the broker {problem}; the last lines of {log_file(data)}:\n{tail}")
+            raise BrokerError(f"the broker {problem}; the end of {log_file}:\n{last_lines(log_file)}")
 
 
 def _spawn(command: list[str], output: int) -> subprocess.Popen[bytes]:

@@ -3,8 +3,8 @@
 import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +22,8 @@ log = structlog.get_logger(__name__)
 
 def kafka_version() -> str:
     """The version that pom.xml pins, so that it is written down in one place only."""
-    version = ElementTree.parse(POM).getroot().findtext("properties/kafka.version")
+    project = ElementTree.parse(POM).getroot()  # noqa: S314 - a file of ours, nobody else writes it
+    version = project.findtext("properties/kafka.version")
     if version is None:
         raise BrokerError(f"{POM} names no kafka.version")
     return version
@@ -31,8 +32,8 @@ def kafka_version() -> str:
 def install(cache: Path) -> Path:
     """Return the folder of the broker's jars below `cache`, filling it the first time.
 
-    The folder appears whole or not at all, so that an interrupted run can simply be run again. Its name has the
-    checksum of the pom beside the version: a changed pom is resolved anew.
+    The folder appears whole or not at all, so that an interrupted run can simply be run again. Its name has
+    the checksum of the pom beside the version: a changed pom is resolved anew.
     """
     checksum = hashlib.sha256(POM.read_bytes()).hexdigest()[:8]
     home = cache.resolve() / "kafka"
@@ -45,10 +46,10 @@ def install(cache: Path) -> Path:
     with _only_one(home / "install.lock"):
         if not jars.is_dir():
             log.info("fetching the jars of Apache Kafka, once", version=kafka_version(), folder=str(jars))
-            with tempfile.TemporaryDirectory(dir=home, prefix="unfinished-") as unfinished:
-                copied = Path(unfinished) / "lib"
-                _copy_dependencies(maven, copied)
-                copied.rename(jars)
+            unfinished = home / "unfinished-lib"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            _copy_dependencies(maven, unfinished)
+            unfinished.rename(jars)
     return jars
 
 

@@ -9,14 +9,17 @@ from pathlib import Path
 from deploy.kafka.java import BrokerError, ClassArchive, java_command
 
 
-def log_file(data: Path) -> Path:
-    return data / "broker.log"
+def new_log_file(data: Path) -> Path:
+    """Where the next run of the broker logs. The log of the run before is kept, older ones are not."""
+    path = data / "broker.log"
+    if path.exists():
+        path.replace(data / "broker.previous.log")
+    return path
 
 
-def log_tail(data: Path, start: int, lines: int = 40) -> str:
-    """The last lines written after byte `start`, for a person to read: undecodable bytes do not matter."""
-    written = log_file(data).read_bytes()[start:].decode(errors="replace")
-    return "\n".join(written.splitlines()[-lines:])
+def last_lines(log_file: Path, lines: int = 40) -> str:
+    """The end of a log for a person to read: undecodable bytes do not matter."""
+    return "\n".join(log_file.read_bytes().decode(errors="replace").splitlines()[-lines:])
 
 
 def write_properties(data: Path, port: int, controller_port: int) -> Path:
@@ -47,7 +50,7 @@ def write_properties(data: Path, port: int, controller_port: int) -> Path:
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
         "share.coordinator.state.topic.num.partitions": 4,
-        # After a crash the controller refuses the broker until its earlier life has timed out: by default 9 s.
+        # After a crash the controller refuses the broker until its earlier life times out: by default 9 s.
         "broker.session.timeout.ms": 3_000,
         "broker.heartbeat.interval.ms": 500,
         # Groups of one or two consumers: waiting for more of them to join only costs time.

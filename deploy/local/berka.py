@@ -1,8 +1,9 @@
-"""The PKDD'99 ("Berka") bank as a stream of facts: real postings of a Czech bank, anonymised by their publishers.
+"""The PKDD'99 ("Berka") bank as a stream of facts: real, anonymised postings of a Czech bank.
 
-Numbers of records are kept in all ids. Events go out in order of date, then by kind as in ``_Kind``, then by number
-of record. The records carry no hours, so the events carry no ``time``. The loan files reach beyond the year of the
-postings; all of their loans are read. Managers are not in the data: each district has one per 60 customers.
+Numbers of records are kept in all ids. Events go out in order of date, then by kind as in ``_Kind``, then
+by number of record. The records carry no hours, so the events carry no ``time``. The loan files reach
+beyond the year of the postings; all of their loans are read. Managers are not in the data: each district
+has one per 60 customers.
 """
 
 from collections import defaultdict
@@ -39,8 +40,8 @@ _DOWNGRADES: Mapping[str, tuple[tuple[int, LoanClass], ...]] = {
     "C": (),
     "D": ((60, LoanClass.SPECIAL_MENTION), (120, LoanClass.SUBSTANDARD)),
 }
-"""Days after the loan's date and class from then on, by the status that the file states: A finished and paid, B
-finished and not paid, C running and paid so far, D running in debt."""
+"""Days after the loan's date and class from then on, by the status that the file states: A finished and
+paid, B finished and not paid, C running and paid so far, D running in debt."""
 
 
 class _Kind(IntEnum):
@@ -70,8 +71,8 @@ class _Fact(NamedTuple):
 def read_berka(folder: Path) -> Iterator[CloudEvent]:
     """All facts of the folder: products, managers, customers and assignments, then the core events.
 
-    The files are read at once. Raises BerkaError naming file, line and rule for a file that is missing or a record
-    that cannot be read.
+    The files are read at once. Raises BerkaError naming file, line and rule for a file that is missing or a
+    record that cannot be read.
     """
     ownership = read_ownership(folder)
     loans = {loan.integer("account_id"): loan for loan in _unique_loans(folder, ownership)}
@@ -169,7 +170,7 @@ class _Portfolio:
 
 
 def _portfolios(ownership: Ownership) -> list[_Portfolio]:
-    """One manager ``m<district>-<n>``, counted from 1, for each 60 customers of a district in order of client id."""
+    """One manager ``m<district>-<n>``, n from 1, per 60 customers of a district in order of client id."""
     of_district: dict[int, list[int]] = defaultdict(list)
     for client in sorted(ownership.district_of):
         of_district[ownership.district_of[client]].append(client)
@@ -208,7 +209,7 @@ def _manager(portfolio: _Portfolio) -> ManagerRegistered:
         name=f"Manager {portfolio.manager_id.removeprefix('m')}",
         branch_id=branch_id,
         team_id=branch_id,
-        grade="intermediate",
+        grade="manager-4",
         hired_on=ASSIGNED_FROM,
         confirmed_on=ASSIGNED_FROM,
         confidentiality_signed_on=ASSIGNED_FROM,

@@ -1,6 +1,7 @@
 """The files of the PKDD'99 data set: semicolon-separated text whose first line names the columns.
 
-Dates are ``YYMMDD`` of the twentieth century, amounts decimal numbers of Czech crowns, read as the base currency.
+Dates are ``YYMMDD`` of the twentieth century, amounts decimal numbers of Czech crowns, read as the base
+currency.
 """
 
 import csv

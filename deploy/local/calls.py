@@ -1,4 +1,4 @@
-"""Calls to the services' HTTP interfaces that outlast a service's absence and put every refusal into words."""
+"""Calls to the services over HTTP that outlast a service's absence and put every refusal into words."""
 
 import asyncio
 import time
@@ -18,11 +18,14 @@ PATIENCE_SECONDS = 120.0
 
 POLL_SECONDS = 0.1
 
+ANOTHER_BODY = "idempotency-key-names-one-request"
+"""The rule by which a service refuses an id that it has seen with other data: two streams share their ids."""
+
 ResultT = TypeVar("ResultT")
 
 
 class DeliveryStopped(Exception):
-    """Something could not be delivered, and going on would do harm or make no sense. Run again once it is mended."""
+    """Something could not be delivered, and to go on would do harm. Run again once it is mended."""
 
 
 class Unavailable(Exception):
@@ -30,7 +33,10 @@ class Unavailable(Exception):
 
 
 async def insist(attempt: Callable[[], Awaitable[ResultT]]) -> ResultT:
-    """Repeat ``attempt`` with growing pauses while what it needs is away; DeliveryStopped when patience ends."""
+    """Repeat ``attempt`` with growing pauses while what it needs is away.
+
+    Raises DeliveryStopped when that lasts longer than PATIENCE_SECONDS.
+    """
     pauses, deadline = growing_pauses(), time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
@@ -52,7 +58,8 @@ async def call(
 ) -> httpx.Response:
     """The service's answer of success (2xx), or one whose status is in ``allow``.
 
-    Connection errors and 503 are tried again; any other answer raises DeliveryStopped with the problem's details.
+    Connection errors and 503 are tried again; any other answer raises DeliveryStopped with the problem's
+    details.
     """
 
     async def attempt() -> httpx.Response:
@@ -101,8 +108,8 @@ def json_of(response: httpx.Response) -> dict[str, Any]:
 async def send_registration(client: httpx.AsyncClient, registration: Registration) -> None:
     """Send a registration under the id of its event, so that the service knows a repetition.
 
-    Raises DeliveryStopped when it is refused, unless what it registers is there already by the same name (whatever
-    else has changed since), or when it becomes a mere proposal.
+    Raises DeliveryStopped when it is refused, unless what it registers is there already by the same name
+    (whatever else has changed since), or when it becomes a mere proposal.
     """
     method, path = registration.route.method, registration.path
     headers = {
@@ -114,14 +121,14 @@ async def send_registration(client: httpx.AsyncClient, registration: Registratio
         client, method, path, content=content, headers=headers, allow=(httpx.codes.CONFLICT,)
     )
     place = f"{method} {client.base_url.join(path)} (event {registration.event_id})"
-    if response.status_code == httpx.codes.CONFLICT and not await _is_there(client, registration):
+    if response.status_code == httpx.codes.CONFLICT and not await _is_there(client, registration, response):
         raise DeliveryStopped(f"{place}: {problem_of(response)}")
     if response.status_code == httpx.codes.ACCEPTED:
         raise DeliveryStopped(f"{place}: became a proposal; use the role approver or admin")
 
 
-async def _is_there(client: httpx.AsyncClient, registration: Registration) -> bool:
-    if registration.route.method != "POST":
+async def _is_there(client: httpx.AsyncClient, registration: Registration, refused: httpx.Response) -> bool:
+    if registration.route.method != "POST" or json_of(refused).get("rule") == ANOTHER_BODY:
         return False
     path = f"{registration.path}/{quote(registration.aggregate, safe='')}"
     response = await call(client, "GET", path, allow=(httpx.codes.NOT_FOUND,))
@@ -146,7 +153,8 @@ async def wait_for_lag(
 ) -> None:
     """Wait until a service is behind in nothing, or not in ``topic``.
 
-    ``waiting`` is told each time what is waited for. Raises DeliveryStopped when nothing moves for PATIENCE_SECONDS.
+    ``waiting`` is told each time what is waited for. Raises DeliveryStopped when nothing moves for
+    PATIENCE_SECONDS.
     """
     last, deadline = -1, 0.0
     while lag := await lag_of(client, topic):
@@ -162,8 +170,8 @@ async def wait_for_lag(
 async def wait_until_settled(
     clients: Mapping[str, httpx.AsyncClient], waiting: Callable[[str], None] | None = None
 ) -> None:
-    """Wait until no service (by name, upstream first) is behind, and none has fallen behind again at a second look:
-    what one service publishes is the next one's work."""
+    """Wait until no service (by name, upstream first) is behind, and none has fallen behind again at a
+    second look: what one service publishes is the next one's work."""
     looks_without_work = 0
     while looks_without_work < 2:
         lags = [await lag_of(client) for client in clients.values()]

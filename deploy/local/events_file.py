@@ -1,4 +1,4 @@
-"""Files of CloudEvents: newline-delimited JSON, one event a line in structured mode, optionally gzip-compressed."""
+"""Files of CloudEvents: one event a line as JSON in structured mode, optionally gzip-compressed."""
 
 import gzip
 import zlib
@@ -20,8 +20,8 @@ class EventsFileError(ValueError):
 def read_events(path: Path) -> Iterator[CloudEvent]:
     """The events of a file in its order; compressed files are known by their first bytes, not by their name.
 
-    Raises EventsFileError, when the line is reached, for a line that is not one CloudEvent with a JSON object as its
-    data, and OSError at once when the file cannot be opened. Empty lines are passed over.
+    Raises EventsFileError, when the line is reached, for a line that is not one CloudEvent with a JSON
+    object as its data, and OSError at once when the file cannot be opened. Empty lines are passed over.
     """
     raw = path.open("rb")
     magic = raw.read(len(_GZIP_MAGIC))
@@ -75,6 +75,7 @@ def _write(raw: IO[bytes], events: Iterable[CloudEvent], *, compressed: bool) ->
 
 def _write_lines(file: IO[bytes] | gzip.GzipFile, events: Iterable[CloudEvent]) -> int:
     count = 0
-    for count, event in enumerate(events, start=1):
+    for event in events:
         file.write(event.to_structured() + b"\n")
+        count += 1
     return count

@@ -1,8 +1,9 @@
-"""The feeder delivers a stream of facts: core events to the log or the ledger, registrations to their services.
+"""The feeder delivers a stream of facts: core events to log or ledger, registrations to their services.
 
-The order of the stream is kept where it matters. The ledger attributes an event by the assignments it knows, so
-before assignments go out all core events ahead of them have been booked, and before core events follow, the
-assignments have reached the ledger. Ids are stable: delivering a stream again, whole or after a break, does no harm.
+The order of the stream is kept where it matters. The ledger attributes an event by the assignments it
+knows, so before assignments go out all core events ahead of them have been booked, and before core events
+follow, the assignments have reached the ledger. Ids are stable: delivering a stream again, whole or after a
+break, does no harm.
 """
 
 import asyncio
@@ -34,7 +35,7 @@ _BATCHES_PER_SECOND = 4
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A core event that the ledger refused, and why."""
+    """A core event that the ledger refused, or had booked before with other data, and its words for it."""
 
     event_id: str
     reason: str
@@ -42,8 +43,8 @@ class Rejection:
 
 @dataclass(slots=True)
 class FeedReport:
-    """What was delivered so far. The outcome of core events is known over HTTP only; from the log the ledger refuses
-    into its dead letters. ``rejections`` holds the first thousand."""
+    """What was delivered so far. The outcome of core events is known over HTTP only; from the log the
+    ledger refuses into its dead letters. ``rejections`` holds the first thousand."""
 
     registrations: int = 0
     core_events: int = 0
@@ -51,6 +52,18 @@ class FeedReport:
     duplicate: int = 0
     rejected: int = 0
     rejections: list[Rejection] = field(default_factory=list)
+
+    def note(self, event_id: str, status: str, reason: str) -> None:
+        """Count what the ledger made of a core event."""
+        match status:
+            case "accepted":
+                self.accepted += 1
+            case "duplicate":
+                self.duplicate += 1
+            case _:
+                self.rejected += 1
+        if reason and len(self.rejections) < MOST_REJECTIONS_KEPT:
+            self.rejections.append(Rejection(event_id, reason))
 
     @property
     def delivered(self) -> int:
@@ -74,8 +87,9 @@ async def feed(
 ) -> FeedReport:
     """Deliver ``events`` in order, at most ``rate`` a second.
 
-    Absent services are waited for. Raises DeliveryStopped when a service refuses a registration or a whole batch, or
-    is away for too long; Malformed for an event that is neither core event nor registration or cannot be read.
+    Absent services are waited for. Raises DeliveryStopped when a service refuses a registration or a whole
+    batch, or is away for too long; Malformed for an event that is neither core event nor registration or
+    cannot be read.
     """
     if via == "log" and log is None:
         raise ValueError("a log is needed to deliver core events through it")
@@ -105,7 +119,7 @@ class _Feeder:
         self._clients = {"assignment": assignment, "ledger": ledger}
         self._ledger = ledger
         self._pace = _Pace(rate)
-        self._batch_size = self._pace.batch(LOG_BATCH if log else HTTP_BATCH)
+        self._batch_size = self._pace.batch(HTTP_BATCH if log is None else LOG_BATCH)
         self._progress = progress
         self._registrations: list[Registration] = []
         self._core: list[CloudEvent] = []
@@ -137,7 +151,7 @@ class _Feeder:
             self._progress(self.report, doing)
 
     async def _flush_registrations(self) -> None:
-        """Products, then managers, customers and assignments; then wait until the ledger knows the assignments."""
+        """Products, managers, customers, assignments; then wait until the ledger knows the assignments."""
         run, self._registrations = self._registrations, []
         assigning = any(one.route.model.__name__ == "CustomerAssigned" for one in run)
         if assigning and self._booking:
@@ -188,20 +202,11 @@ class _Feeder:
         content = b"[" + b",".join(event.to_structured() for event in batch) + b"]"
         headers = {"content-type": "application/cloudevents-batch+json"}
         response = await call(self._ledger, "POST", "/v1/core-events", content=content, headers=headers)
-        report = self.report
         results = json_of(response).get("results")
         if not isinstance(results, list) or len(results) != len(batch):
             raise DeliveryStopped("POST /v1/core-events: did not answer what became of each event")
-        for result in results:
-            match result.get("status"):
-                case "accepted":
-                    report.accepted += 1
-                case "duplicate":
-                    report.duplicate += 1
-                case _:
-                    report.rejected += 1
-                    if len(report.rejections) < MOST_REJECTIONS_KEPT:
-                        report.rejections.append(Rejection(str(result["id"]), str(result.get("reason", ""))))
+        for event, result in zip(batch, results, strict=True):
+            self.report.note(event.id, str(result.get("status")), str(result.get("reason", "")))
 
 
 def _key(event: CloudEvent) -> str:

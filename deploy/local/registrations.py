@@ -1,7 +1,8 @@
 """Registrations: the facts of a stream that are delivered as HTTP requests to the service that owns them.
 
-A stream of facts carries them as CloudEvents beside the core events. Names of people and companies are in them, as
-the assignment service needs them; they never reach the event log (see ``shared/contracts/assignment.py``).
+A stream of facts carries them as CloudEvents beside the core events. Names of people and companies are in
+them, as the assignment service needs them; they never reach the event log (see
+``shared/contracts/assignment.py``).
 """
 
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ class ProductDefined(Contract):
 
 
 class ManagerRegistered(Contract):
-    """A customer manager (客户经理), by name. The last two dates are for staff confirmed and sworn already."""
+    """A customer manager (客户经理), by name. The last two dates are those of staff taken over."""
 
     manager_id: CentreId
     name: Text
@@ -81,7 +82,7 @@ ROUTES: Mapping[str, Route] = {
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """One registration, ready to be sent. ``aggregate`` is the id whose registrations must keep their order."""
+    """One registration, ready to be sent. Those of the same ``aggregate`` must keep their order."""
 
     event_id: str
     route: Route
@@ -91,7 +92,7 @@ class Registration:
 
     @classmethod
     def of(cls, event: CloudEvent) -> "Registration":
-        """Read an event of one of the types in ``ROUTES``; raises Malformed naming the event, field and rule."""
+        """Read an event of a type in ``ROUTES``; raises Malformed naming the event, field and rule."""
         route = ROUTES[event.type]
         try:
             model = parse(route.model, event.data)

@@ -1,8 +1,8 @@
 """A simulated core bank: an endless supply of realistic, acceptable facts, the same for the same seed.
 
-``simulate`` runs the bank day by day. Each account, loan and source of fees or costs is a routine that says when it
-acts next; the agenda holds one place for each, so memory grows with the customers, not with the time simulated. A
-longer simulation begins with exactly the events of a shorter one.
+``simulate`` runs the bank day by day. Each account, loan and source of fees or costs is a routine that says
+when it acts next; the agenda holds one place for each, so memory grows with the customers, not with the
+time simulated. A longer simulation begins with exactly the events of a shorter one.
 """
 
 from collections.abc import Iterator
@@ -47,8 +47,8 @@ def simulate(
 ) -> Iterator[CloudEvent]:
     """The facts of ``months`` months of a bank, in order of business date, registrations first.
 
-    Ids are ``sim-<seed>-<number>``: the same arguments give the same events for ever. Raises ValueError at once for
-    a negative seed, a count below one, or years outside 1950 to 2190.
+    Ids are ``sim-<seed>-<number>``: the same arguments give the same events for ever. Raises ValueError at
+    once for a negative seed, a count below one, or years outside 1950 to 2190.
     """
     if seed < 0 or min(managers, customers, months) < 1:
         raise ValueError("seed must not be negative; managers, customers and months must be at least 1")

@@ -3,5 +3,5 @@
 Streams: ``customer-<id>`` (entries and the assignments they go by), ``manager-<id>`` (costs of a manager alone),
 ``product-<code>``, ``policy-bank``.
 Topics: reads ``core-banking.postings`` and ``assignment.events``; writes ``ledger.events``.
-Views: leg, centre_month, loan, assignment, product, policy, dead_letter.
+Views: leg, centre_month, month, loan, assignment, product, policy, dead_letter.
 """

@@ -15,11 +15,10 @@ from services.ledger.domain.policy import PolicySet
 from services.ledger.settings import Settings
 from services.ledger.views import customer_book
 from services.ledger.views.assignment import AssignmentView
-from services.ledger.views.leg import LegView
+from services.ledger.views.leg import BooksView
 from services.ledger.views.loan import LoanView
 from services.ledger.views.policy import PolicyView
 from services.ledger.views.product import ProductView
-from services.ledger.views.statement import StatementView
 from shared.contracts.assignment import CustomerAssigned
 from shared.contracts.ledger import SOURCE, TOPIC
 from shared.infrastructure import dead_letters
@@ -51,13 +50,21 @@ def define(settings: Settings) -> ServiceDefinition:
         description=description or "",
         migrations=Path(__file__).parent / "migrations",
         aggregates=[
-            Aggregate(booking.DECIDER, customer_book.load, customer_book.consult(settings.base_currency)),
+            Aggregate(
+                booking.DECIDER,
+                customer_book.load,
+                customer_book.consult(settings.base_currency),
+                booking.same,
+            ),
             Aggregate(catalogue.DECIDER, folded(catalogue.DECIDER, History(READERS))),
             Aggregate(policy.DECIDER, stateless),
         ],
         readers=READERS,
-        views=[LegView(), StatementView(), LoanView(), AssignmentView(), ProductView(), PolicyView()],
-        publications={"EntryBooked": _entry_message, "MessageRefused": partial(dead_letters.to_message, "ledger")},
+        views=[BooksView(), LoanView(), AssignmentView(), ProductView(), PolicyView()],
+        publications={
+            "EntryBooked": _entry_message,
+            "MessageRefused": partial(dead_letters.to_message, "ledger"),
+        },
         doors=DOORS,
         routers=ROUTERS,
     )

@@ -5,8 +5,9 @@ Personal data stays in the assignment service: names and contacts are not in the
 
 from datetime import date
 from decimal import Decimal
+from typing import Annotated
 
-from pydantic import model_validator
+from pydantic import AfterValidator
 
 from shared.contracts.types import BusinessDate, CentreId, Contract, Id, Share, Text
 from shared.kernel.errors import Malformed
@@ -55,22 +56,31 @@ class ManagerShare(Contract):
     share: Share
 
 
+def check_shares(shares: tuple[ManagerShare, ...]) -> tuple[ManagerShare, ...]:
+    """The shares; raises Malformed unless they are empty, or name distinct managers and add up to 1."""
+    managers = [share.manager_id for share in shares]
+    if len(set(managers)) != len(managers):
+        raise Malformed("a manager is named twice")
+    if shares and sum(share.share for share in shares) != Decimal(1):
+        raise Malformed("must add up to exactly 1, or be empty for nobody")
+    return shares
+
+
+Shares = Annotated[tuple[ManagerShare, ...], AfterValidator(check_shares)]
+"""All managers of a customer with their parts of it; empty for nobody."""
+
+
 class CustomerAssigned(Contract):
     """Who looks after a customer from ``effective_from`` on, until the next effective date of its timeline.
 
-    Shares add up to exactly 1; none at all means that nobody does (``unassigned``). A later event for the same
-    effective date replaces the earlier one.
+    Shares add up to exactly 1; none at all means that nobody does (``unassigned``). A later event for the
+    same effective date replaces the earlier one.
     """
 
     customer_id: Id
-    shares: tuple[ManagerShare, ...]
+    shares: Shares
     effective_from: BusinessDate
     reason: Text = "unstated"
-
-    @model_validator(mode="after")
-    def _shares_are_whole(self) -> "CustomerAssigned":
-        check_shares(self.shares)
-        return self
 
     @property
     def stream(self) -> str:
@@ -79,12 +89,3 @@ class CustomerAssigned(Contract):
     @property
     def business_date(self) -> date:
         return self.effective_from
-
-
-def check_shares(shares: tuple[ManagerShare, ...]) -> None:
-    """Raises Malformed unless the shares are empty or name distinct managers and add up to exactly 1."""
-    managers = [share.manager_id for share in shares]
-    if len(set(managers)) != len(managers):
-        raise Malformed("shares: a manager is named twice")
-    if shares and sum(share.share for share in shares) != Decimal(1):
-        raise Malformed("shares: must add up to exactly 1, or be empty for nobody")

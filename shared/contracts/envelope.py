@@ -5,8 +5,8 @@ object. Both are read; binary is what we write.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -16,8 +16,7 @@ STRUCTURED = b"application/cloudevents+json"
 _LONGEST_ATTRIBUTE = 256
 
 
-@dataclass(frozen=True, slots=True)
-class CloudEvent:
+class CloudEvent(NamedTuple):
     """One message. ``data`` is the JSON text of the event's data, untouched; ``extensions`` holds the other
     attributes (``businessdate``, ``traceparent``, ``partitionkey`` …) as text."""
 
@@ -27,7 +26,7 @@ class CloudEvent:
     data: bytes
     time: str = ""
     subject: str = ""
-    extensions: Mapping[str, str] = field(default_factory=dict)
+    extensions: Mapping[str, str] = MappingProxyType({})
 
     def headers(self) -> list[tuple[str, bytes]]:
         """The binary-mode headers on Kafka; ``traceparent`` travels under its own W3C name."""
@@ -60,23 +59,31 @@ def from_message(headers: Mapping[str, bytes], value: bytes) -> CloudEvent:
     """Read a message of either mode; raises Malformed naming the attribute that is missing or wrong."""
     if "ce_type" not in headers:
         return from_structured(value)
+    extensions: dict[str, str] = {}
+    time = subject = ""
     try:
-        texts = {name: header.decode() for name, header in headers.items()}
+        for name, text in headers.items():
+            if name in _REQUIRED_HEADERS:
+                continue
+            if name == "ce_time":
+                time = text.decode()
+            elif name == "ce_subject":
+                subject = text.decode()
+            elif name == "traceparent":
+                extensions[name] = text.decode()
+            elif name.startswith("ce_"):
+                extensions[name[3:]] = text.decode()
+        return CloudEvent(
+            _attribute(headers.get("ce_id", b"").decode(), "id"),
+            _attribute(headers["ce_type"].decode(), "type"),
+            _attribute(headers.get("ce_source", b"").decode(), "source"),
+            value,
+            time,
+            subject,
+            extensions,
+        )
     except UnicodeDecodeError:
         raise Malformed("headers: must be UTF-8 text") from None
-    return CloudEvent(
-        id=_attribute(texts.get("ce_id"), "id"),
-        type=_attribute(texts["ce_type"], "type"),
-        source=_attribute(texts.get("ce_source"), "source"),
-        data=value,
-        time=texts.get("ce_time", ""),
-        subject=texts.get("ce_subject", ""),
-        extensions={
-            name.removeprefix("ce_"): text
-            for name, text in texts.items()
-            if name == "traceparent" or (name.startswith("ce_") and name not in _CORE_HEADERS)
-        },
-    )
 
 
 def from_structured(value: bytes) -> CloudEvent:
@@ -110,7 +117,7 @@ def from_mapping(message: Any) -> CloudEvent:
     )
 
 
-_CORE_HEADERS = {"ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time", "ce_subject"}
+_REQUIRED_HEADERS = {"ce_specversion", "ce_id", "ce_type", "ce_source", "content-type"}
 _CORE_ATTRIBUTES = {"specversion", "id", "type", "source", "time", "subject", "data", "datacontenttype"}
 
 

@@ -33,4 +33,3 @@ class EntryBooked(Contract):
     account_id: Id | None = None
     product_code: Id | None = None
     department_id: Id | None = None
-

@@ -10,6 +10,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
     StringConstraints,
     ValidationError,
@@ -24,12 +25,6 @@ from shared.kernel.period import FIRST_YEAR, LAST_YEAR
 ID_PATTERN = r"^[\w.:@+-]{1,64}$"
 
 
-def _bounded(day: date) -> date:
-    if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise Malformed(f"the year must lie between {FIRST_YEAR} and {LAST_YEAR}")
-    return day
-
-
 def _iso_text(value: object) -> object:
     if isinstance(value, date) or (isinstance(value, str) and len(value) == 10):
         return value
@@ -42,14 +37,15 @@ def _not_reserved(centre: str) -> str:
     return centre
 
 
-
 def _share(value: object) -> Decimal:
     if isinstance(value, Decimal):
         return value
     share = parse_rate(value)
     exponent = share.as_tuple().exponent
     if not 0 < share <= 1 or (isinstance(exponent, int) and exponent < -4):
-        raise Malformed('must be a decimal string above 0 and at most 1 with at most four places, such as "0.6"')
+        raise Malformed(
+            'must be a decimal string above 0 and at most 1 with at most four places, such as "0.6"'
+        )
     return share
 
 
@@ -63,9 +59,15 @@ Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 CentreId = Annotated[Id, AfterValidator(_not_reserved)]
 """The id of a manager or department: an Id that is not the name of a special centre."""
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+Text = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200, strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f]*$"),
+]
+"""Words for people: 1 to 200 characters on one line."""
 
-BusinessDate = Annotated[date, BeforeValidator(_iso_text), AfterValidator(_bounded)]
+BusinessDate = Annotated[
+    date, Field(ge=date(FIRST_YEAR, 1, 1), le=date(LAST_YEAR, 12, 31)), BeforeValidator(_iso_text)
+]
 """A calendar day (业务日期), ``YYYY-MM-DD``, in the years 1900 to 2199."""
 
 Money = Annotated[
@@ -118,5 +120,5 @@ def parse(contract: type[ContractT], data: bytes) -> ContractT:
     try:
         return contract.model_validate_json(data)
     except ValidationError as error:
-        broken = (describe(one) for one in error.errors(include_url=False, include_input=False))
+        broken = (describe(dict(one)) for one in error.errors(include_url=False, include_input=False))
         raise Malformed("; ".join(f"{path}: {rule}" if path else rule for path, rule in broken)) from None

@@ -170,7 +170,7 @@ def issue_token(
     return jwt.encode(claims, signing_key(data), algorithm="ES256")
 
 
-class Door(SecurityBase):
+class Gate(SecurityBase):
     """A dependency that lets a caller through or raises, and declares the bearer scheme in OpenAPI."""
 
     model = HTTPBearerModel(bearerFormat="JWT", description="See `dualbook token --help`.")
@@ -191,14 +191,14 @@ class Door(SecurityBase):
         return principal
 
 
-def allow(*roles: Role, reads: bool = False) -> Door:
+def allow(*roles: Role, reads: bool = False) -> Gate:
     """The dependency of a route for bearers of one of ``roles`` or of ``admin``; without roles, of any token.
 
     ``reads=True`` marks a route that only reads: it is open to ``auditor`` as well.
     """
-    return Door((*roles, Role.AUDITOR) if roles and reads else roles)
+    return Gate((*roles, Role.AUDITOR) if roles and reads else roles)
 
 
-def allow_local() -> Door:
+def allow_local() -> Gate:
     """The dependency of a route for operators: open to this machine, and else to bearers of any token."""
-    return Door((), open_on_loopback=True)
+    return Gate((), open_on_loopback=True)

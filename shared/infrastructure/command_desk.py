@@ -29,7 +29,12 @@ class CommandDesk:
     relay: Relay
 
     async def execute(
-        self, submissions: Sequence[Submission], shape: Shape, receipt: ReceiptKey | None = None, *, wait: bool = True
+        self,
+        submissions: Sequence[Submission],
+        shape: Shape,
+        receipt: ReceiptKey | None = None,
+        *,
+        wait: bool = True,
     ) -> Answer:
         """All submissions in one transaction, with the receipt for the request's idempotency key if it has one.
 
@@ -60,7 +65,9 @@ class CommandDesk:
             answer = shape(outcomes)
             if receipt is not None:
                 await receipts.keep(connection, receipt, answer)
-        return answer, [event for outcome in outcomes if isinstance(outcome, Accepted) for event in outcome.events]
+        return answer, [
+            event for outcome in outcomes if isinstance(outcome, Accepted) for event in outcome.events
+        ]
 
 
 def accepted(outcomes: Sequence[Outcome]) -> Accepted:

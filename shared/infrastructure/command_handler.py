@@ -7,12 +7,12 @@ messages of the log are a batch of five hundred and cost hardly more statements.
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.infrastructure import event_store
-from shared.infrastructure.event_store import Appender, NewEvent, shard_of_stream
+from shared.infrastructure.event_store import Appender, shard_of_stream
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refusal, StaleVersion
 from shared.kernel.event import Origin, StoredEvent
@@ -35,6 +35,9 @@ class View(Protocol):
 Loader = Callable[[AsyncConnection, Sequence[Any]], Awaitable[dict[str, Any]]]
 """From the commands of a batch: the states, by stream, of the aggregates that exist."""
 
+Sameness = Callable[[Any, str], bool]
+"""Whether a command says what the stored data of an event with its message id says."""
+
 Consultation = Callable[[AsyncConnection, Sequence[Any]], Awaitable[Any]]
 """From the commands of a batch: what their decider may consult."""
 
@@ -50,31 +53,31 @@ async def stateless(_: AsyncConnection, __: Sequence[Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """A decider with the way to load what it needs."""
+    """A decider with the way to load what it needs.
+
+    ``same`` compares a message that came again under a known id with what was stored for the first.
+    """
 
     decider: AnyDecider
     load: Loader
     consult: Consultation = _nothing
+    same: Sameness = lambda _, __: True
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A command on its way to its decider.
-
-    ``otherwise`` says what to submit instead when the command is refused (a dead letter); without it the refusal
-    is the caller's. ``same`` tells whether stored data is the same message again, for messages that carry an id.
-    """
+class Submission(NamedTuple):
+    """A command on its way to its decider. ``expected_version`` is the one the caller decided on, if they say so."""
 
     decider: AnyDecider
     command: Any
     origin: Origin
     expected_version: int | None = None
-    otherwise: Callable[[Refusal], "Submission"] | None = None
-    same: Callable[[str], bool] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+Letter = Callable[[int, Refusal], Submission]
+"""What to submit instead of the refused submission with this index in its batch: a dead letter in its shard."""
+
+
+class Accepted(NamedTuple):
     """The events that the command gave rise to, maybe none; ``version`` is the aggregate's afterwards."""
 
     events: Sequence[StoredEvent]
@@ -104,7 +107,7 @@ class _Work:
     """What one batch has read and decided so far."""
 
     appender: Appender
-    known: dict[str, tuple[str, str]]
+    known: dict[str, str]
     states: dict[str, Any] = field(default_factory=dict)
     consulted: dict[AnyDecider, Any] = field(default_factory=dict)
 
@@ -116,25 +119,33 @@ class CommandHandler:
         self._aggregates = {aggregate.decider: aggregate for aggregate in aggregates}
         self._views = views
 
-    async def work(self, connection: AsyncConnection, batch: Sequence[Submission]) -> list[Outcome]:
+    async def work(
+        self, connection: AsyncConnection, batch: Sequence[Submission], letter: Letter | None = None
+    ) -> list[Outcome]:
         """Decide, append and project; one outcome a submission, in order.
 
-        Raises StaleVersion when a submission expects another version; the caller's transaction then fails whole.
+        A refusal is the caller's, unless there is a ``letter`` for it. Raises StaleVersion when a submission
+        expects another version; the caller's transaction then fails whole.
         """
         if not batch:
             return []
-        streams = {submission.decider.stream(submission.command) for submission in batch}
-        heads = await event_store.lock(connection, {shard_of_stream(stream) for stream in streams})
+        streams = [submission.decider.stream(submission.command) for submission in batch]
+        distinct = set(streams)
+        heads = await event_store.lock(connection, {shard_of_stream(stream) for stream in distinct})
         known = await event_store.known(
             connection, [s.origin.message_id for s in batch if s.origin.message_id is not None]
         )
-        fresh = [s for s in batch if s.origin.message_id not in known]
-        work = _Work(
-            Appender(heads, await event_store.versions(connection, streams) if fresh else {}, event_store.now()),
-            known,
-        )
+        fresh = [s for s in batch if s.origin.message_id not in known] if known else batch
+        versions = await event_store.versions(connection, distinct) if fresh else {}
+        work = _Work(Appender(heads, versions, event_store.now()), known)
         await self._load(connection, fresh, work)
-        outcomes = [self._decide(submission, work) for submission in batch]
+        outcomes: list[Outcome] = []
+        for index, (stream, submission) in enumerate(zip(streams, batch, strict=True)):
+            outcome = self._decide(stream, submission, work)
+            if letter is not None and isinstance(outcome, Refused):
+                instead = letter(index, outcome.refusal)
+                self._decide(instead.decider.stream(instead.command), instead, work)
+            outcomes.append(outcome)
         events = work.appender.events
         await work.appender.write(connection)
         if events:
@@ -151,30 +162,30 @@ class CommandHandler:
             work.states.update(await aggregate.load(connection, commands))
             work.consulted[decider] = await aggregate.consult(connection, commands)
 
-    def _decide(self, submission: Submission, work: _Work) -> Outcome:
-        message_id = submission.origin.message_id
+    def _decide(self, stream: str, submission: Submission, work: _Work) -> Outcome:
+        origin, decider, appender = submission.origin, submission.decider, work.appender
+        message_id = origin.message_id
         if message_id is not None and message_id in work.known:
-            _, data = work.known[message_id]
-            return Duplicate(message_id, submission.same is not None and not submission.same(data))
-        decider = submission.decider
-        stream = decider.stream(submission.command)
-        version = work.appender.version_of(stream)
-        if submission.expected_version not in (None, version):
-            raise StaleVersion(f"the present version is {version}, not {submission.expected_version}")
-        state = work.states.get(stream, decider.initial)
+            same = self._aggregates[decider].same(submission.command, work.known[message_id])
+            return Duplicate(message_id, not same)
+        expected = submission.expected_version
+        if expected is not None and expected != appender.version_of(stream):
+            raise StaleVersion(f"the present version is {appender.version_of(stream)}, not {expected}")
+        states = work.states
         try:
-            facts = decider.decide(submission.command, state, work.consulted.get(decider))
+            facts = decider.decide(
+                submission.command, states.get(stream, decider.initial), work.consulted.get(decider)
+            )
         except Refusal as refusal:
-            if submission.otherwise is not None:
-                self._decide(submission.otherwise(refusal), work)
             return Refused(refusal)
         events = []
         for index, fact in enumerate(facts):
-            events.append(work.appender.add(NewEvent(_event_id(message_id, index), fact, submission.origin)))
-            work.states[fact.stream] = decider.evolve(work.states.get(fact.stream, decider.initial), fact)
+            event = appender.add(_event_id(message_id, index), fact, origin)
+            states[event.stream] = decider.evolve(states.get(event.stream, decider.initial), fact)
+            events.append(event)
         if message_id is not None and events:
-            work.known[message_id] = (events[0].type, events[0].data)
-        return Accepted(events, work.appender.version_of(stream))
+            work.known[message_id] = events[0].data
+        return Accepted(events, appender.version_of(stream))
 
 
 def _event_id(message_id: str | None, index: int) -> str:

@@ -7,8 +7,10 @@ growing pauses and loses nothing.
 """
 
 import asyncio
+from collections import Counter as Counting
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -17,7 +19,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.envelope import CloudEvent, from_message
 from shared.infrastructure import dead_letters, event_store
-from shared.infrastructure.command_handler import Accepted, CommandHandler, Duplicate, Outcome, Submission
+from shared.infrastructure.command_handler import (
+    Accepted,
+    CommandHandler,
+    Duplicate,
+    Letter,
+    Outcome,
+    Submission,
+)
 from shared.infrastructure.database import Database, is_conflict, is_unavailable
 from shared.infrastructure.event_log import EventLog, LogConsumer, LogUnavailable, Partition, Record
 from shared.infrastructure.pauses import growing_pauses
@@ -28,23 +37,42 @@ logger = structlog.get_logger()
 Door = Callable[[CloudEvent, Record], Submission | None]
 """From a message to a submission; None for a message that is not this service's affair; raises Malformed."""
 
+
+@dataclass(frozen=True, slots=True)
+class BatchDoor:
+    """A door whose messages of one transaction become one command.
+
+    ``read`` judges each message alone; ``combine`` makes one submission of several, in their order. A combined
+    command that is refused breaks its batch, which is then halved until the one refused message is found.
+    """
+
+    read: Door
+    combine: Callable[[Sequence[Submission]], Submission]
+
+    def __call__(self, event: CloudEvent, record: Record) -> Submission | None:
+        return self.read(event, record)
+
+
 _TRIES_ALONE = 3
 
 CONSUMED = Counter(
     "dualbook_consumer_messages_total", "Messages worked, by outcome", ["service", "topic", "outcome"]
 )
 BATCH = Histogram(
-    "dualbook_consumer_batch_messages", "Messages a transaction", ["service"], buckets=(1, 10, 50, 100, 250, 500, 1000)
+    "dualbook_consumer_batch_messages",
+    "Messages a transaction",
+    ["service"],
+    buckets=(1, 10, 50, 100, 250, 500, 1000),
 )
 SECONDS = Histogram("dualbook_consumer_batch_seconds", "Duration of a batch's transaction", ["service"])
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A record and what it asks for."""
+class Read(NamedTuple):
+    """A record and what it asks for; the last of several ``messages`` where a batch door combined them."""
 
     record: Record
     submission: Submission | None
+    messages: int = 1
 
 
 class Consumer:
@@ -79,7 +107,9 @@ class Consumer:
         while True:
             consumer: LogConsumer | None = None
             try:
-                consumer = await self._log.subscribe(f"dualbook-{self._service}", list(self._doors), self.positions)
+                consumer = await self._log.subscribe(
+                    f"dualbook-{self._service}", list(self._doors), self.positions
+                )
                 while True:
                     fetched = await consumer.fetch(self._batch, wait_seconds=1.0)
                     self.trouble = "ok"
@@ -120,23 +150,28 @@ class Consumer:
         event: CloudEvent | None = None
         try:
             event = from_message(record.headers, record.value)
-            submission = self._doors[record.topic](event, record)
+            return self._doors[record.topic](event, record)
         except Malformed as error:
             return self._letter(record, str(error), event)
-        if submission is None or submission.otherwise is not None:
-            return submission
-        return Submission(
-            submission.decider,
-            submission.command,
-            submission.origin,
-            otherwise=self._refuser(record, event, submission),
-            same=submission.same,
-        )
+        except Exception as error:  # trying again would not help: reading looks at nothing but the message
+            logger.error("message cannot be read", topic=record.topic, partition=record.partition,
+                         offset=record.offset, exc_info=error)  # fmt: skip
+            return self._letter(record, f"unexpected error: {type(error).__name__}", event)
 
-    def _refuser(self, record: Record, event: CloudEvent, submission: Submission) -> Callable[[Refusal], Submission]:
-        stream = submission.decider.stream(submission.command)
-        key = stream.partition("-")[2].partition("#")[0]
-        return lambda refusal: self._letter(record, str(refusal), event, shard_key=key)
+    def _letter_for(self, read: Sequence[Read]) -> Letter:
+        """The dead letter of a refused message: in the shard that its command was for."""
+
+        def letter(index: int, refusal: Refusal) -> Submission:
+            record, submission, messages = read[index]
+            assert submission is not None  # only what was submitted can be refused
+            if messages > 1:
+                raise refusal  # which of them is meant, smaller batches will show
+            stream = submission.decider.stream(submission.command)
+            key = stream.partition("-")[2].partition("#")[0]
+            event = from_message(record.headers, record.value)
+            return self._letter(record, str(refusal), event, shard_key=key)
+
+        return letter
 
     def _letter(
         self, record: Record, reason: str, event: CloudEvent | None, *, shard_key: str = "", attempts: int = 1
@@ -190,23 +225,45 @@ class Consumer:
         with SECONDS.labels(self._service).time():
             async with self._database.begin() as connection:
                 place = await _lock_position(connection, partition)
-                fresh = [read for read in batch if read.record.offset >= place]
-                outcomes = await self._handler.work(connection, [r.submission for r in fresh if r.submission])
+                fresh = [
+                    read for read in batch if read.record.offset >= place and read.submission is not None
+                ]
+                fresh = self._combined(partition.topic, fresh)
+                submissions = [read.submission for read in fresh if read.submission is not None]
+                outcomes = await self._handler.work(connection, submissions, self._letter_for(fresh))
                 await _move_position(connection, partition, max(place, batch[-1].record.offset + 1))
         self.trouble = "ok"
         BATCH.labels(self._service).observe(len(batch))
-        self._count(partition.topic, outcomes)
+        self._count(partition.topic, fresh, outcomes)
         self._on_events()
         return outcomes
 
-    def _count(self, topic: str, outcomes: Sequence[Outcome]) -> None:
+    def _combined(self, topic: str, fresh: list[Read]) -> list[Read]:
+        """What a batch door's messages ask for as one, behind the dead letters; any other door's as it is."""
+        door = self._doors[topic]
+        if not isinstance(door, BatchDoor):
+            return fresh
+        letters: list[Read] = []
+        rest: list[Read] = []
+        for read in fresh:
+            refused = read.submission is not None and read.submission.decider is dead_letters.DECIDER
+            (letters if refused else rest).append(read)
+        if len(rest) < 2:
+            return fresh
+        combined = door.combine([read.submission for read in rest if read.submission is not None])
+        return [*letters, Read(rest[-1].record, combined, len(rest))]
+
+    def _count(self, topic: str, fresh: Sequence[Read], outcomes: Sequence[Outcome]) -> None:
+        messages: Counting[str] = Counting()
+        for read, outcome in zip(fresh, outcomes, strict=True):
+            messages[_name_of(outcome)] += read.messages
+        for name, number in messages.items():
+            CONSUMED.labels(self._service, topic, name).inc(number)
         for outcome in outcomes:
-            name = type(outcome).__name__.lower()
-            if isinstance(outcome, Accepted) and outcome.events and outcome.events[0].type == "MessageRefused":
-                name = "refused"
-            CONSUMED.labels(self._service, topic, name).inc()
             if isinstance(outcome, Duplicate) and outcome.differs:
-                logger.warning("an id came again with other data; the first one stands", event_id=outcome.event_id)
+                logger.warning(
+                    "an id came again with other data; the first one stands", event_id=outcome.event_id
+                )
 
     async def positions(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         """Where to read on, from the service's own database."""
@@ -253,6 +310,13 @@ async def _move_position(connection: AsyncConnection, partition: Partition, plac
     )
 
 
+def _name_of(outcome: Outcome) -> str:
+    """The outcome's name in the metrics; a message kept as a dead letter counts as refused, however it came to."""
+    if isinstance(outcome, Accepted) and outcome.events and outcome.events[0].type == "MessageRefused":
+        return "refused"
+    return type(outcome).__name__.lower()
+
+
 def _key_of(record: Record) -> str:
     """The key of a message that could not be read further, or its place where even the key is no text."""
     try:
@@ -260,4 +324,3 @@ def _key_of(record: Record) -> str:
     except UnicodeDecodeError:
         key = ""
     return key if key and "#" not in key and "\0" not in key else f"{record.topic}/{record.partition}"
-

@@ -12,6 +12,7 @@ import asyncpg
 import structlog
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 log = structlog.get_logger()
@@ -20,6 +21,7 @@ UNAVAILABLE: tuple[type[BaseException], ...] = (
     OSError,
     InterfaceError,
     OperationalError,
+    PoolTimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
@@ -28,6 +30,10 @@ UNAVAILABLE: tuple[type[BaseException], ...] = (
     asyncpg.InterfaceError,
 )
 """What is raised while the server is away: worth another try after a pause."""
+
+_AWAY = ("08", "25006", "28", "3D000", "53", "55000", "57P", "58")
+"""SQLSTATEs, or how they begin, that speak of the server and not of the statement: connection, read-only after
+a failover, no access, no such database, no resources, not accepting connections, shutdown, its own I/O."""
 
 _CONFLICTS = {"40001", "40P01", "23505"}  # serialization failure, deadlock, unique violation
 
@@ -47,7 +53,10 @@ def is_unavailable(error: BaseException) -> bool:
     """Whether the server is away, rather than the statement wrong."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    return isinstance(error, UNAVAILABLE) and sqlstate(error) not in _CONFLICTS
+    state = sqlstate(error)
+    if state is not None:
+        return state.startswith(_AWAY)
+    return isinstance(error, UNAVAILABLE)
 
 
 def is_conflict(error: BaseException) -> bool:

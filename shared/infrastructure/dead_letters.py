@@ -77,11 +77,15 @@ DECIDER: Decider[Fact, bool, None] = Decider(
 
 
 async def _load(connection: AsyncConnection, commands: Sequence[Any]) -> dict[str, bool]:
-    replays = {command.dead_letter_id: command.stream for command in commands if isinstance(command, MessageReplayed)}
+    replays = {
+        command.dead_letter_id: command.stream for command in commands if isinstance(command, MessageReplayed)
+    }
     if not replays:
         return {}
     rows = await connection.execute(
-        text("SELECT dead_letter_id FROM dead_letter WHERE dead_letter_id = ANY(:ids) AND replayed_at IS NOT NULL"),
+        text(
+            "SELECT dead_letter_id FROM dead_letter WHERE dead_letter_id = ANY(:ids) AND replayed_at IS NOT NULL"
+        ),
         {"ids": list(replays)},
     )
     return {replays[row.dead_letter_id]: True for row in rows}
@@ -95,7 +99,14 @@ READERS = {
 
 
 def letter_of(
-    record: Record, reason: str, *, shard_key: str, now: datetime, attempts: int = 1, event_id: str = "", type: str = ""
+    record: Record,
+    reason: str,
+    *,
+    shard_key: str,
+    now: datetime,
+    attempts: int = 1,
+    event_id: str = "",
+    type: str = "",
 ) -> Submission:
     """The submission that keeps a message as a dead letter; one per place in the log, however often it is read."""
     dead_letter_id = f"{record.topic}.{record.partition}.{record.offset}"
@@ -115,13 +126,17 @@ def letter_of(
         first_seen=now,
         business_date=now.date(),
     )
-    origin = Origin("consumer", f"{record.topic}/{record.partition}/{record.offset}", "{}", f"dl:{dead_letter_id}")
+    origin = Origin(
+        "consumer", f"{record.topic}/{record.partition}/{record.offset}", "{}", f"dl:{dead_letter_id}"
+    )
     return Submission(DECIDER, letter, origin)
 
 
 def replayed(letter: MessageRefused, day: date, origin: Origin) -> Submission:
     """The submission that marks a letter as worked after all; refused the second time."""
-    mark = MessageReplayed(dead_letter_id=letter.dead_letter_id, shard_key=letter.shard_key, business_date=day)
+    mark = MessageReplayed(
+        dead_letter_id=letter.dead_letter_id, shard_key=letter.shard_key, business_date=day
+    )
     return Submission(DECIDER, mark, origin)
 
 
@@ -144,11 +159,13 @@ class DeadLetterView:
     tables = ("dead_letter",)
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        letters = [(event, event.fact) for event in events if isinstance(event.fact, MessageRefused)]
+        letters = [(event, event.fact) for event in events if type(event.fact) is MessageRefused]
         if letters:
-            await copy(connection, "dead_letter", _COLUMNS, [_row(event, letter) for event, letter in letters])
+            await copy(
+                connection, "dead_letter", _COLUMNS, [_row(event, letter) for event, letter in letters]
+            )
         replayed = [(event.fact.dead_letter_id, event.recorded_at)
-                    for event in events if isinstance(event.fact, MessageReplayed)]  # fmt: skip
+                    for event in events if type(event.fact) is MessageReplayed]  # fmt: skip
         for dead_letter_id, recorded_at in replayed:
             await connection.execute(
                 text("UPDATE dead_letter SET replayed_at = :at WHERE dead_letter_id = :id"),
@@ -232,8 +249,7 @@ async def original(connection: AsyncConnection, dead_letter_id: str) -> MessageR
     """The letter with its message, from the event store; raises Unknown."""
     rows = await connection.execute(
         text(
-            "SELECT event.data FROM dead_letter JOIN event USING (shard, position) "
-            "WHERE dead_letter_id = :id"
+            "SELECT event.data FROM dead_letter JOIN event USING (shard, position) WHERE dead_letter_id = :id"
         ),
         {"id": dead_letter_id},
     )

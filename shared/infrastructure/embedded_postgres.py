@@ -54,4 +54,6 @@ def _configure(folder: Path) -> None:
     configuration = folder / "postgresql.conf"
     text = configuration.read_text()
     kept = text.split(_MARK)[0]
-    configuration.write_text(kept + _MARK + "".join(f"{name} = {value}\n" for name, value in _SETTINGS.items()))
+    configuration.write_text(
+        kept + _MARK + "".join(f"{name} = {value}\n" for name, value in _SETTINGS.items())
+    )

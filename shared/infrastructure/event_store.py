@@ -49,15 +49,6 @@ class Head:
     hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
-    """A fact on its way into the store."""
-
-    event_id: str
-    fact: Fact
-    origin: Origin
-
-
 @lru_cache(maxsize=1 << 17)
 def shard_of_stream(stream: str) -> int:
     """``customer-c1`` lies in the shard of the key ``c1``, which is also its partition of the log.
@@ -89,13 +80,13 @@ async def lock(connection: AsyncConnection, shards: Collection[int]) -> dict[int
     return {row.shard: Head(row.position, row.hash) for row in rows}
 
 
-async def known(connection: AsyncConnection, event_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Type and data of those of the ids that the store has already."""
+async def known(connection: AsyncConnection, event_ids: Sequence[str]) -> dict[str, str]:
+    """The data of those of the ids that the store has already."""
     if not event_ids:
         return {}
     driver = await driver_of(connection)
-    rows = await driver.fetch("SELECT event_id, type, data FROM event WHERE event_id = ANY($1)", event_ids)
-    return {row["event_id"]: (row["type"], row["data"]) for row in rows}
+    rows = await driver.fetch("SELECT event_id, data FROM event WHERE event_id = ANY($1)", event_ids)
+    return dict(rows)
 
 
 async def versions(connection: AsyncConnection, streams: Collection[str]) -> dict[str, int]:
@@ -126,9 +117,8 @@ class Appender:
         """The stream's version with the events added so far; 0 when it has none."""
         return self._versions.get(stream, 0)
 
-    def add(self, new: NewEvent) -> StoredEvent:
+    def add(self, event_id: str, fact: Fact, origin: Origin) -> StoredEvent:
         """Give the fact its place in its stream and in its shard's chain."""
-        fact, origin = new.fact, new.origin
         stream = fact.stream
         shard = shard_of_stream(stream)
         head = self._heads[shard]
@@ -140,7 +130,7 @@ class Appender:
             position,
             stream,
             version,
-            new.event_id,
+            event_id,
             kind,
             data,
             day,
@@ -160,29 +150,7 @@ class Appender:
         """Append everything added with one COPY, and move the heads."""
         if not self.events:
             return
-        await copy(
-            connection,
-            "event",
-            _COLUMNS,
-            [
-                (
-                    event.shard,
-                    event.position,
-                    event.stream,
-                    event.version,
-                    event.event_id,
-                    event.type,
-                    event.data,
-                    event.business_date,
-                    event.recorded_at,
-                    event.cause,
-                    event.actor,
-                    event.metadata,
-                    event.hash,
-                )
-                for event in self.events
-            ],
-        )
+        await copy(connection, "event", _COLUMNS, [event[:-1] for event in self.events])
         touched = {event.shard for event in self.events}
         await connection.execute(
             text(
@@ -245,7 +213,9 @@ async def read_rows(
     )
 
 
-def first_break(previous: bytes, expected_position: int, rows: Iterable[Mapping[str, Any]]) -> tuple[int, str] | None:
+def first_break(
+    previous: bytes, expected_position: int, rows: Iterable[Mapping[str, Any]]
+) -> tuple[int, str] | None:
     """Position and id of the first event that does not continue the chain, or None.
 
     ``previous`` is the hash of the event before the first row.
@@ -256,5 +226,3 @@ def first_break(previous: bytes, expected_position: int, rows: Iterable[Mapping[
             return expected_position, row["event_id"]
         previous, expected_position = row["hash"], expected_position + 1
     return None
-
-

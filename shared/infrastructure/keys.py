@@ -72,7 +72,7 @@ def _create(path: Path) -> None:
         with suppress(FileExistsError):
             os.link(draft, path)
     finally:
-        os.unlink(draft)
+        Path(draft).unlink()
 
 
 class EmbeddedKey:

@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
+from types import NoneType
 from typing import Any
 
 import orjson
@@ -18,16 +19,28 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 REDACTED = "[redacted]"
 
 _SECRET_KEY = re.compile(
-    r"authorization|token|password|passwd|secret|database_url|dsn|cookie|private_key", re.I
+    r"authorization|token|password|passwd|secret|database_url|dsn|cookie|private_key", re.IGNORECASE
 )
-_SECRET_TEXT = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)|(?<=\b[Bb]earer )\S+|\beyJ[\w-]+\.[\w-]+\.[\w-]*")
+_SECRET_TEXT = re.compile(
+    r"""(?<=://)[^/\s:@"'\\]*:[^/\s@"'\\]*(?=@)|(?<=\b[Bb]earer )[^\s"'\\]+|\beyJ[\w-]+\.[\w-]+\.[\w-]*"""
+)
+_PLAIN = (str, int, float, bool, NoneType)
+
 _TALKATIVE = ("httpx", "httpcore", "aiokafka")
 """Libraries whose debug and info lines repeat, for each request or message, what we log ourselves."""
 
 
 def redact(_logger: WrappedLogger | None, _method: str, event: EventDict) -> EventDict:
-    """Blank out values whose key says that they are secret, and credentials inside any text."""
-    return {key: REDACTED if _is_secret(key) else _clean(value) for key, value in event.items()}
+    """Blank out the values of keys that promise a secret, at any depth."""
+    if any(_is_secret(key) or type(value) not in _PLAIN for key, value in event.items()):
+        return {key: REDACTED if _is_secret(key) else _redacted(value) for key, value in event.items()}
+    return event
+
+
+def scrub(line: str) -> str:
+    """Blank out credentials inside a finished line: passwords in URLs, bearer tokens."""
+    suspicious = "://" in line or "eyJ" in line or "earer " in line  # cheap, and true of whatever matches
+    return _SECRET_TEXT.sub(REDACTED, line) if suspicious else line
 
 
 @lru_cache(maxsize=4096)
@@ -35,16 +48,16 @@ def _is_secret(key: object) -> bool:
     return isinstance(key, str) and _SECRET_KEY.search(key) is not None
 
 
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        # One of these stands in any text that the pattern can match; looking for them first is cheap.
-        suspicious = "://" in value or "eyJ" in value or "earer " in value
-        return _SECRET_TEXT.sub(REDACTED, value) if suspicious else value
+def _redacted(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: REDACTED if _is_secret(key) else _clean(inner) for key, inner in value.items()}
+        return {key: REDACTED if _is_secret(key) else _redacted(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_clean(inner) for inner in value]
+        return [_redacted(inner) for inner in value]
     return value
+
+
+def _scrubbed(_logger: WrappedLogger | None, _method: str, line: Any) -> str:
+    return scrub(line)
 
 
 def _json(event: EventDict, **_: Any) -> str:
@@ -75,7 +88,7 @@ def configure_logging(service: str, level: str = "info") -> None:
         else structlog.processors.JSONRenderer(serializer=_json)
     )
     structlog.configure(
-        processors=[*pipeline, renderer],
+        processors=[*pipeline, renderer, _scrubbed],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
@@ -84,7 +97,7 @@ def configure_logging(service: str, level: str = "info") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer, _scrubbed],
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *pipeline],
         )
     )

@@ -7,10 +7,14 @@ the other. Only answers that changed something are kept; a refusal leaves nothin
 from dataclasses import dataclass
 from hashlib import sha256
 
+import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.kernel.errors import Refusal
+
+
+_LOCK = 0x72637074  # "rcpt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,14 @@ class Answer:
 
 
 async def find(connection: AsyncConnection, key: ReceiptKey) -> Answer | None:
-    """The first answer under this key; raises Refusal when the body was another."""
+    """The first answer under this key; raises Refusal when the body was another.
+
+    Waits for whoever is at it under the same key: what they did would have the second caller refused.
+    """
+    name = orjson.dumps([key.subject, key.route, key.idempotency_key]).decode()
+    await connection.execute(
+        text("SELECT pg_advisory_xact_lock(:space, hashtext(:name))"), {"space": _LOCK, "name": name}
+    )
     rows = await connection.execute(
         text(
             "SELECT body_hash, status, answer, version FROM receipt "
@@ -46,7 +57,9 @@ async def find(connection: AsyncConnection, key: ReceiptKey) -> Answer | None:
         return None
     if row.body_hash != sha256(key.body).digest():
         raise Refusal(
-            "idempotency-key-names-one-request", "Idempotency-Key", "this key was used with another body before"
+            "idempotency-key-names-one-request",
+            "Idempotency-Key",
+            "this key was used with another body before",
         )
     return Answer(row.status, row.answer, row.version)
 

@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.infrastructure.database import Database, driver_of
 from shared.infrastructure.event_log import EventLog, LogUnavailable, Message
-from shared.infrastructure.event_store import read_rows
 from shared.infrastructure.pauses import growing_pauses
 from shared.kernel.event import StoredEvent
 
@@ -23,6 +22,11 @@ logger = structlog.get_logger()
 
 _LOCK = 0x72656C61  # "rela"
 _BATCH = 2000
+
+_UNPUBLISHED = """
+    SELECT shard, position, stream, event_id, type, data, business_date, recorded_at, metadata
+    FROM event WHERE shard = $1 AND position > $2 ORDER BY position LIMIT $3
+"""
 
 Publication = Callable[[Mapping[str, Any]], tuple[str, Message]]
 """From a row of the event table to the topic and message that tell it to the others."""
@@ -32,7 +36,12 @@ class Relay:
     """Publishes the types of event that ``publications`` names; the others are the service's own affair."""
 
     def __init__(
-        self, database: Database, log: EventLog, publications: Mapping[str, Publication], *, idle_seconds: float = 0.2
+        self,
+        database: Database,
+        log: EventLog,
+        publications: Mapping[str, Publication],
+        *,
+        idle_seconds: float = 0.2,
     ) -> None:
         self._database = database
         self._log = log
@@ -88,13 +97,14 @@ class Relay:
             try:
                 async with self._database.read() as connection:
                     await self._stand_by(connection)
-                    self.trouble = "ok"
-                    pauses = growing_pauses()
                     await self._relay(connection)
-            except LogUnavailable as error:
-                self.trouble = f"log away: {error}"
-            except Exception as error:  # a relay that dies quietly would be worse than one that tries for ever
-                self.trouble = f"{type(error).__name__}: {error}"
+            except (
+                Exception
+            ) as error:  # a relay that dies quietly would be worse than one that tries for ever
+                if self.trouble == "ok":  # it worked in between
+                    pauses = growing_pauses()
+                away = isinstance(error, LogUnavailable)
+                self.trouble = f"log away: {error}" if away else f"{type(error).__name__}: {error}"
             pause = next(pauses)
             logger.warning("relay waits", reason=self.trouble, pause_seconds=pause)
             await asyncio.sleep(pause)
@@ -109,7 +119,9 @@ class Relay:
         try:
             while True:
                 self._woken.clear()
-                if not await self.publish_once(connection):
+                passed = await self.publish_once(connection)
+                self.trouble = "ok"
+                if not passed:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._woken.wait(), self._idle_seconds)
         finally:
@@ -124,7 +136,7 @@ class Relay:
         )
         passed = 0
         for shard, position in behind:
-            rows = await read_rows(connection, shard, position, _BATCH)
+            rows = await driver.fetch(_UNPUBLISHED, shard, position, _BATCH)
             await self._publish(rows)
             reached = rows[-1]["position"]
             await driver.execute("UPDATE relay_position SET position = $2 WHERE shard = $1", shard, reached)

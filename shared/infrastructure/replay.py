@@ -47,7 +47,9 @@ async def replay(database: Database, views: Sequence[View], history: History, pr
         return rebuild.done
 
 
-async def verify(database: Database, views: Sequence[View], history: History, progress: Progress) -> Finding | None:
+async def verify(
+    database: Database, views: Sequence[View], history: History, progress: Progress
+) -> Finding | None:
     """Recompute chain and views; the first difference, or None when every byte is as it should be."""
     async with database.engine.connect() as connection:
         await connection.execution_options(isolation_level="REPEATABLE READ")
@@ -56,9 +58,7 @@ async def verify(database: Database, views: Sequence[View], history: History, pr
             broken = await _first_broken_event(connection, lambda done: progress(done, 2 * total))
             if broken is not None:
                 return broken
-            rebuild = _Rebuild(
-                connection, views, history, lambda done, _: progress(total + done, 2 * total)
-            )
+            rebuild = _Rebuild(connection, views, history, lambda done, _: progress(total + done, 2 * total))
             await rebuild.create_tables()
             await rebuild.project_all()
             for table in rebuild.tables:
@@ -83,7 +83,9 @@ async def _first_broken_event(connection: AsyncConnection, progress: Callable[[i
             done += len(rows)
             progress(done)
         if (reached, previous) != (position, head_hash):
-            return Finding("hash chain broken", f"shard {shard} should end at position {position}, not {reached}")
+            return Finding(
+                "hash chain broken", f"shard {shard} should end at position {position}, not {reached}"
+            )
     return None
 
 

@@ -90,14 +90,14 @@ async def prepare(definition: ServiceDefinition, settings: Settings, server: str
 class RunningService:
     """One process of a service."""
 
-    def __init__(self, definition: ServiceDefinition, settings: Settings, database: Database, log: EventLog) -> None:
+    def __init__(
+        self, definition: ServiceDefinition, settings: Settings, database: Database, log: EventLog
+    ) -> None:
         self.definition = definition
         self.settings = settings
         self.database = database
         self.log = log
-        self.handler = CommandHandler(
-            [*definition.aggregates, dead_letters.AGGREGATE], definition.all_views
-        )
+        self.handler = CommandHandler([*definition.aggregates, dead_letters.AGGREGATE], definition.all_views)
         self.relay = Relay(database, log, definition.publications)
         self.desk = CommandDesk(database, self.handler, self.relay)
         self.consumer = Consumer(

@@ -3,9 +3,8 @@
 Every fact has a business date and a recorded time, and knows its cause and its actor.
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Fact(Protocol):
@@ -23,8 +22,7 @@ class Fact(Protocol):
         """The data, byte for byte as it is stored, hashed and published."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a command comes from, kept with each event it gives rise to.
 
     ``message_id`` is the id of the consumed message, if it came from the log or as a core event: it becomes the id
@@ -37,9 +35,8 @@ class Origin:
     message_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """One row of the event store."""
+class StoredEvent(NamedTuple):
+    """One row of the event store, in the order of its columns, and the fact that its data tells."""
 
     shard: int
     position: int

@@ -7,6 +7,7 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from shared.kernel.errors import Malformed
 
@@ -21,6 +22,7 @@ def month_of(day: date) -> int:
     return day.year * 100 + day.month
 
 
+@lru_cache(maxsize=4096)
 def format_month(month: int) -> str:
     """Write 202607 as ``"2026-07"``."""
     return f"{month // 100:04d}-{month % 100:02d}"

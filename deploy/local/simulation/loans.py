@@ -1,7 +1,7 @@
 """What loans do: monthly instalments, and the way down and sometimes up again through the five classes.
 
-Amounts are minor units, rates basis points a year. Every step keeps the core system's rules: no repayment above the
-outstanding balance, nothing on a loan that is repaid or written off but a recovery.
+Amounts are minor units, rates basis points a year. Every step keeps the core system's rules: no repayment
+above the outstanding balance, nothing on a loan that is repaid or written off but a recovery.
 """
 
 from dataclasses import dataclass
@@ -135,7 +135,7 @@ def _life(loan: Loan) -> Routine:
 
 
 def _decline(loan: Loan) -> Routine:
-    """Class by class down from where the loan stands, with a chance of recovery at each step, to a bad end."""
+    """Class by class down from where the loan stands, to a bad end, unless it heals on the way."""
     desk = loan.desk
     for months_missed, worse in enumerate(_WAY_DOWN, start=1):
         if worse == loan.loan_class:

@@ -1,4 +1,4 @@
-"""Who is in the simulated bank: products and their departments, managers, customers, and who looks after whom.
+"""Who is in the simulated bank: products, managers, customers, and who looks after whom.
 
 All names are invented from syllables; none is meant for a living person or an existing company.
 """
@@ -32,7 +32,16 @@ PRODUCTS = (
 )
 """Code, department and name of every product."""
 
-GRADES = ("junior", "junior", "intermediate", "intermediate", "intermediate", "senior", "senior", "expert")
+GRADES = (
+    "assistant",
+    "manager-4",
+    "manager-4",
+    "manager-3",
+    "manager-3",
+    "manager-2",
+    "manager-1",
+    "senior-2",
+)
 REGIONS = ("Donghu", "Xiling", "Nangang", "Beicheng", "Haitang", "Yunshan", "Jinzhu", "Qingwan")
 INDUSTRIES = ("manufacturing", "construction", "wholesale", "transport", "software", "agriculture")
 TIERS = (("basic", 100), ("basic", 150), ("silver", 300), ("gold", 700), ("platinum", 1800))
@@ -56,7 +65,7 @@ class Manager:
 
 @dataclass(slots=True)
 class Customer:
-    """A customer; ``size`` scales all amounts, in percent; ``cared_for`` is false for those never assigned."""
+    """A customer; ``size`` scales all amounts, in percent; not ``cared_for`` are those never assigned."""
 
     id: str
     kind: Literal["corporate", "individual"]

@@ -16,7 +16,9 @@ router = APIRouter(prefix="/v1", tags=["books"])
 
 
 @router.get("/books/{book}/statements")
-async def list_statements(request: Request, book: BookName, period: PeriodQuery, caller: Reader) -> dict[str, Any]:
+async def list_statements(
+    request: Request, book: BookName, period: PeriodQuery, caller: Reader
+) -> dict[str, Any]:
     """The statements of all centres of a book (for a manager or department head: their own), and their total."""
     only = own_centre(caller, book)
     async with request.app.state.database.snapshot() as connection:
@@ -72,7 +74,8 @@ async def get_reconciliation(
         totals = await statement.line_totals(connection, period)
         entries = await statement.entries(connection, period)
     balanced = all(
-        one.manager_total == one.department_total == -one.manager_contra == -one.department_contra for one in totals
+        one.manager_total == one.department_total == -one.manager_contra == -one.department_contra
+        for one in totals
     )
     return {
         "period": period.name,

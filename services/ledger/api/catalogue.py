@@ -78,7 +78,10 @@ async def list_policies(request: Request, _: Anyone) -> dict[str, Any]:
     async with request.app.state.database.read() as connection:
         known = await policy_view.policies(connection)
     shown = [_shown("default", policies.DEFAULT)]
-    shown += [_shown(format_month(month), policy) for month, policy in zip(known.months, known.policies, strict=True)]
+    shown += [
+        _shown(format_month(month), policy)
+        for month, policy in zip(known.months, known.policies, strict=True)
+    ]
     return page_of(shown, None)
 
 

@@ -7,7 +7,7 @@ import orjson
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from services.ledger.consumer import core_event
+from services.ledger.domain.booking import DECIDER, command_of
 from services.ledger.views import entry
 from shared.contracts.envelope import CloudEvent, from_mapping
 from shared.infrastructure import dead_letters
@@ -40,7 +40,9 @@ async def post_core_events(
 
     def answer(outcomes: Sequence[Outcome]) -> Answer:
         decided = iter(outcomes)
-        results = [_rejected(one) if isinstance(one, _Unreadable) else _result(one, next(decided)) for one in read]
+        results = [
+            _rejected(one) if isinstance(one, _Unreadable) else _result(one, next(decided)) for one in read
+        ]
         counts = {
             status: sum(result["status"] == status for result in results)
             for status in ("accepted", "duplicate", "rejected")
@@ -63,8 +65,7 @@ def _read(message: Any, caller: Principal, desk: Commands) -> Submission | _Unre
     event: CloudEvent | None = None
     try:
         event = from_mapping(message)
-        origin = desk.origin(caller)
-        return core_event(event, origin.cause, origin.metadata, actor=origin.actor)
+        return Submission(DECIDER, command_of(event), desk.origin(caller)._replace(message_id=event.id))
     except Malformed as error:
         claimed = event.id if event else message.get("id") if isinstance(message, dict) else None
         return _Unreadable(claimed if isinstance(claimed, str) else None, str(error))

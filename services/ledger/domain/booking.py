@@ -5,32 +5,45 @@ one stream ``customer-<id>``, so each is decided on what was known on its arriva
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import NamedTuple
+
+import orjson
 
 from services.ledger.domain.catalogue import Catalogue
-from services.ledger.domain.entry import EntryBooked, both_books, stream_of
+from services.ledger.domain.entry import EntryBooked, both_books, legs_of
 from services.ledger.domain.loan import Amounts, Loan, book_loan_event
 from services.ledger.domain.policy import Policies, Policy
 from services.ledger.domain.timeline import SHARE_UNITS, Timeline, Weights
 from shared.contracts.assignment import CustomerAssigned
-from shared.contracts.core_banking import CoreEvent, CostIncurred, DepositPosted, FeeCharged, LoanEvent
+from shared.contracts.core_banking import (
+    CORE_EVENTS,
+    CoreEvent,
+    CostIncurred,
+    DepositPosted,
+    FeeCharged,
+    LoanEvent,
+)
+from shared.contracts.envelope import CloudEvent
+from shared.contracts.types import parse
 from shared.kernel.books import Line
 from shared.kernel.decider import Decider
-from shared.kernel.errors import Refusal
+from shared.kernel.errors import Malformed, Refusal
 from shared.kernel.event import Fact
 from shared.kernel.period import month_of
 
 # --- commands ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class BookCoreEvent:
+class BookCoreEvent(NamedTuple):
     """Book one event of the core banking system. ``data`` is the event's own data as it arrived."""
 
     event_id: str
     source: str
     event: CoreEvent
-    data: str
+    data: bytes
+    stream: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +52,30 @@ class FollowAssignment:
 
     assigned: CustomerAssigned
 
+    @property
+    def stream(self) -> str:
+        return self.assigned.stream
+
 
 Command = BookCoreEvent | FollowAssignment
+
+
+def command_of(message: CloudEvent) -> BookCoreEvent:
+    """The command that a core banking message means; raises Malformed naming the field and its rule."""
+    contract = CORE_EVENTS.get(message.type)
+    if contract is None:
+        raise Malformed(f"type: {message.type} is no core event")
+    event = parse(contract, message.data)
+    return BookCoreEvent(message.id, message.source, event, message.data, stream_of_event(event))
+
+
+def stream_of_event(event: CoreEvent) -> str:
+    """The customer's stream, or the manager's where no customer is concerned."""
+    if event.customer_id is None:
+        assert isinstance(event, CostIncurred)  # the one event that need not concern a customer
+        return f"manager-{event.manager_id}"
+    return f"customer-{event.customer_id}"
+
 
 # --- state ------------------------------------------------------------------------------------------------------
 
@@ -95,15 +130,19 @@ def decide(command: Command, book: CustomerBook, bank: Bank) -> Sequence[Fact]:
             policy=policy.version,
             loan=loan,
             source_data=command.data,
+            stream=command.stream,
+            legs=legs_of(lines, manager, department),
         )
     ]
 
 
 def amounts_of(event: CoreEvent, book: CustomerBook, policy: Policy) -> tuple[Amounts, Loan | None]:
     """The signed totals by line that an event gives, and the loan after it where it concerns one."""
-    if isinstance(event, LoanEvent):
-        return book_loan_event(event, book.loans.get(event.loan_id), policy.provision_rates)
-    return _PLAIN[type(event)](event), None
+    plain = _PLAIN.get(type(event))
+    if plain is not None:
+        return plain(event), None
+    assert isinstance(event, LoanEvent)  # as core events are plain or about a loan
+    return book_loan_event(event, book.loans.get(event.loan_id), policy.provision_rates)
 
 
 _FEE_LINES = {
@@ -134,7 +173,7 @@ _PLAIN: Mapping[type[CoreEvent], Callable[..., Amounts]] = {
 
 def shares_for(event: CoreEvent, book: CustomerBook) -> Weights:
     """The customer's managers on the business date; a cost that names a manager is that manager's alone."""
-    if isinstance(event, CostIncurred) and event.manager_id is not None:
+    if type(event) is CostIncurred and event.manager_id is not None:
         return {event.manager_id: SHARE_UNITS}
     return book.timeline.on(event.business_date)
 
@@ -144,19 +183,19 @@ def shares_for(event: CoreEvent, book: CustomerBook) -> Weights:
 
 def evolve(book: CustomerBook, fact: Fact) -> CustomerBook:
     """The customer's book after a fact."""
-    if isinstance(fact, CustomerAssigned):
-        return replace(book, timeline=book.timeline.with_assignment(fact))
-    if isinstance(fact, EntryBooked) and fact.loan is not None:
-        return replace(book, loans={**book.loans, fact.loan.loan_id: fact.loan})
-    return book
+    if type(fact) is EntryBooked:
+        if fact.loan is None:
+            return book
+        return CustomerBook(book.timeline, {**book.loans, fact.loan.loan_id: fact.loan})
+    assert isinstance(fact, CustomerAssigned)  # the customer's stream has entries and assignments
+    return CustomerBook(book.timeline.with_assignment(fact), book.loans)
 
 
-def stream(command: Command) -> str:
-    """The customer's stream, or the manager's where no customer is concerned."""
+def same(command: Command, stored: str) -> bool:
+    """Whether a message that came again says what was stored for the first of its id."""
     if isinstance(command, FollowAssignment):
-        return command.assigned.stream
-    event = command.event
-    return stream_of(event.customer_id, getattr(event, "manager_id", None) or "")
+        return orjson.loads(stored) == orjson.loads(command.assigned.to_json())
+    return bool(orjson.loads(stored)["source_data"] == orjson.loads(command.data))
 
 
-DECIDER: Decider[Command, CustomerBook, Bank] = Decider(stream, CustomerBook(), decide, evolve)
+DECIDER: Decider[Command, CustomerBook, Bank] = Decider(attrgetter("stream"), CustomerBook(), decide, evolve)

@@ -4,8 +4,7 @@ Invariants, for each entry and each line: **I1**, within a book the legs sum to 
 **I2**, without the contra centres both books have the same sum. The database checks them once more on every write.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -40,9 +39,11 @@ class Leg(NamedTuple):
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
-class EntryBooked:
-    """One cause, booked in both books. ``source_data`` is the cause's own data, as it arrived."""
+class EntryBooked(NamedTuple):
+    """One cause, booked in both books. ``source_data`` is the cause's own data, as it arrived.
+
+    ``legs`` is derived from the parts of both books; it is not stored with the entry.
+    """
 
     entry_id: str
     cause_type: str
@@ -59,14 +60,13 @@ class EntryBooked:
     department: Parts
     policy: str
     loan: Loan | None
-    source_data: str
-
-    @property
-    def stream(self) -> str:
-        return stream_of(self.customer_id, next(iter(self.shares)))
+    source_data: bytes
+    stream: str
+    legs: Sequence[Leg]
 
     def to_json(self) -> bytes:
         """The contract's EntryBooked, with the shares, loan and source data that explain it."""
+        lines = _money(self.lines)
         return orjson.dumps(
             {
                 "entry_id": self.entry_id,
@@ -78,27 +78,25 @@ class EntryBooked:
                 "product_code": self.product_code,
                 "department_id": self.department_id,
                 "shares": {manager: share_text(weight) for manager, weight in self.shares.items()},
-                "lines": _money(self.lines),
-                "books": {
-                    MANAGER: {line: _money(parts) for line, parts in self.manager.items()},
-                    DEPARTMENT: {line: _money(parts) for line, parts in self.department.items()},
-                },
+                "lines": lines,
+                "books": {MANAGER: _parts(self.manager, lines), DEPARTMENT: _parts(self.department, lines)},
                 "policy": self.policy,
                 "loan": _loan_json(self.loan),
                 "source_data": orjson.Fragment(self.source_data),
             }
         )
 
-    def legs(self) -> Iterator[Leg]:
-        """The legs of both books in a fixed order: by line, manager book first, the contra leg last of its book."""
-        for line in self.lines:
-            contra = _CONTRA[line]
-            for book, parts in ((MANAGER, self.manager[line]), (DEPARTMENT, self.department[line])):
-                total = 0
-                for centre, amount in parts.items():
-                    total += amount
-                    yield Leg(book, line, centre, False, amount)
-                yield Leg(book, line, contra, True, -total)
+
+def legs_of(lines: Amounts, manager: Parts, department: Parts) -> list[Leg]:
+    """The legs of both books in a fixed order: by line, manager book first, the contra leg last of its book."""
+    legs = []
+    for line in lines:
+        contra = _CONTRA[line]
+        for book, parts in ((MANAGER, manager[line]), (DEPARTMENT, department[line])):
+            for centre, amount in parts.items():
+                legs.append(Leg(book, line, centre, False, amount))
+            legs.append(Leg(book, line, contra, True, -sum(parts.values())))
+    return legs
 
 
 def both_books(lines: Amounts, weights: Weights, department_id: str) -> tuple[Parts, Parts]:
@@ -116,13 +114,16 @@ def check_balance(lines: Mapping[str, int], manager: Parts, department: Parts) -
             raise Unbalanced(f"{line}: the books do not add up to {format_money(total)}")
 
 
-def stream_of(customer_id: str | None, manager_id: str) -> str:
-    """The stream of an entry: its customer's, or the manager's where no customer is concerned."""
-    return f"customer-{customer_id}" if customer_id is not None else f"manager-{manager_id}"
-
-
 def _money(amounts: Mapping[str, int]) -> dict[str, str]:
     return {name: format_money(amount) for name, amount in amounts.items()}
+
+
+def _parts(parts: Parts, lines: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Each line's parts as text; a sole part is the line's total, whose text is there already."""
+    return {
+        line: dict.fromkeys(by_centre, lines[line]) if len(by_centre) == 1 else _money(by_centre)
+        for line, by_centre in parts.items()
+    }
 
 
 def _loan_json(loan: Loan | None) -> dict[str, Any] | None:
@@ -141,6 +142,9 @@ def read_entry(data: str) -> EntryBooked:
     """Read a stored EntryBooked back."""
     stored = orjson.loads(data)
     loan, customer_id = stored["loan"], stored["customer_id"]
+    lines = _amounts(stored["lines"])
+    manager = {line: _amounts(parts) for line, parts in stored["books"][MANAGER].items()}
+    department = {line: _amounts(parts) for line, parts in stored["books"][DEPARTMENT].items()}
     return EntryBooked(
         entry_id=stored["entry_id"],
         cause_type=stored["cause"]["type"],
@@ -152,9 +156,9 @@ def read_entry(data: str) -> EntryBooked:
         product_code=stored["product_code"],
         department_id=stored["department_id"],
         shares={manager: _weight(share) for manager, share in stored["shares"].items()},
-        lines=_amounts(stored["lines"]),
-        manager={line: _amounts(parts) for line, parts in stored["books"][MANAGER].items()},
-        department={line: _amounts(parts) for line, parts in stored["books"][DEPARTMENT].items()},
+        lines=lines,
+        manager=manager,
+        department=department,
         policy=stored["policy"],
         loan=loan
         and Loan(
@@ -165,7 +169,11 @@ def read_entry(data: str) -> EntryBooked:
             LoanClass(loan["loan_class"]),
             loan["closed"],
         ),
-        source_data=orjson.dumps(stored["source_data"]).decode(),
+        source_data=orjson.dumps(stored["source_data"]),
+        stream=f"manager-{next(iter(stored['shares']))}"
+        if customer_id is None
+        else f"customer-{customer_id}",
+        legs=legs_of(lines, manager, department),
     )
 
 
@@ -175,4 +183,3 @@ def _amounts(texts: Mapping[str, str]) -> dict[str, int]:
 
 def _weight(share: str) -> int:
     return int(Decimal(share) * SHARE_UNITS)
-

@@ -18,7 +18,7 @@ from shared.contracts.core_banking import (
 )
 from shared.kernel.books import Line, LoanClass
 from shared.kernel.errors import Refusal
-from shared.kernel.money import format_money, percent_of
+from shared.kernel.money import LARGEST_AMOUNT, format_money, percent_of
 
 ProvisionRates = Mapping[LoanClass, Decimal]
 Amounts = dict[str, int]
@@ -47,21 +47,24 @@ def book_loan_event(event: LoanEvent, loan: Loan | None, rates: ProvisionRates) 
     Raises Refusal for an unknown or closed loan, another customer's loan, and a repayment above what is outstanding.
     """
     if loan is not None and loan.customer_id != event.customer_id:
-        raise Refusal("loan-belongs-to-customer", "customer_id", f"loan {event.loan_id} is another customer's")
-    if isinstance(event, LoanDisbursed):
+        raise Refusal(
+            "loan-belongs-to-customer", "customer_id", f"loan {event.loan_id} is another customer's"
+        )
+    if type(event) is LoanDisbursed:
         present = loan or Loan(event.loan_id, event.customer_id)
         _must_be_open(present)
+        _must_be_sayable(present.outstanding + event.amount)
         return _provide({LOAN_BALANCE: event.amount}, present, event.amount, present.loan_class, rates)
     if loan is None:
         raise Refusal("loan-is-known", "loan_id", f"there is no loan {event.loan_id}")
-    if isinstance(event, LoanRecovered):
+    if type(event) is LoanRecovered:
         return {RISK_CHARGE: event.amount}, loan
     _must_be_open(loan)
-    if isinstance(event, LoanRepaid):
+    if type(event) is LoanRepaid:
         return _repay(event, loan, rates)
-    if isinstance(event, LoanReclassified):
+    if type(event) is LoanReclassified:
         return _provide({}, loan, 0, event.to_class, rates)
-    assert isinstance(event, LoanWrittenOff)
+    assert type(event) is LoanWrittenOff  # the last of the loan events
     written_off = {LOAN_BALANCE: -loan.outstanding, RISK_CHARGE: loan.held - loan.outstanding}
     return _without_zeros(written_off), replace(loan, outstanding=0, held=0, closed=True)
 
@@ -69,6 +72,11 @@ def book_loan_event(event: LoanEvent, loan: Loan | None, rates: ProvisionRates) 
 def _must_be_open(loan: Loan) -> None:
     if loan.closed:
         raise Refusal("loan-is-open", "loan_id", f"loan {loan.loan_id} was written off and is closed")
+
+
+def _must_be_sayable(outstanding: int) -> None:
+    if outstanding >= LARGEST_AMOUNT:  # no amount on the wire could repay or write it off
+        raise Refusal("loan-within-bounds", "amount", f"makes {format_money(outstanding)} outstanding")
 
 
 def _repay(event: LoanRepaid, loan: Loan, rates: ProvisionRates) -> tuple[Amounts, Loan]:
@@ -86,7 +94,8 @@ def _provide(
     amounts: Amounts, loan: Loan, change: int, loan_class: LoanClass, rates: ProvisionRates
 ) -> tuple[Amounts, Loan]:
     outstanding = loan.outstanding + change
-    required = percent_of(outstanding, rates[loan_class])
+    changed = change != 0 or loan_class is not loan.loan_class
+    required = percent_of(outstanding, rates[loan_class]) if changed else loan.held
     amounts[RISK_CHARGE] = loan.held - required
     after = Loan(loan.loan_id, loan.customer_id, outstanding, required, loan_class)
     return _without_zeros(amounts), after

@@ -40,6 +40,14 @@ class PolicyTerms(Contract):
     day_basis: Annotated[int, Field(ge=360, le=366)] | None = None
     provision_rates: dict[LoanClass, Percentage] | None = None
 
+    def with_terms(self, later: "PolicyTerms") -> "PolicyTerms":
+        """These terms with what later ones for the same month set, provision rate by provision rate."""
+        said = {name: getattr(later, name) for name in PolicyTerms.model_fields}
+        update = {name: value for name, value in said.items() if value is not None}
+        if self.provision_rates and later.provision_rates:
+            update["provision_rates"] = {**self.provision_rates, **later.provision_rates}
+        return self.model_copy(update=update)
+
 
 class PolicySet(PolicyTerms):
     """The policy from a month on was set."""
@@ -65,7 +73,9 @@ class Policy:
 
     def __post_init__(self) -> None:
         if self.provision_rates is None:
-            object.__setattr__(self, "provision_rates", dict(zip(LoanClass, _DEFAULT_PROVISIONS, strict=True)))
+            object.__setattr__(
+                self, "provision_rates", dict(zip(LoanClass, _DEFAULT_PROVISIONS, strict=True))
+            )
 
     def amended(self, terms: PolicyTerms, version: str) -> "Policy":
         """This policy with what ``terms`` set."""
@@ -98,9 +108,7 @@ class Policies:
         """From what was set, in order of setting: terms of later months build on those of earlier ones."""
         by_month: dict[int, PolicyTerms] = {}
         for month, terms in changes:
-            earlier = by_month.get(month)
-            update = terms.model_dump(exclude_none=True, include=set(PolicyTerms.model_fields))
-            by_month[month] = earlier.model_copy(update=update) if earlier else terms
+            by_month[month] = by_month[month].with_terms(terms) if month in by_month else terms
         policies: list[Policy] = []
         for month in sorted(by_month):
             base = policies[-1] if policies else DEFAULT
@@ -128,7 +136,9 @@ def _decide(command: SetPolicy, _: None, __: None) -> Sequence[Fact]:
     month = command.effective_month
     return [
         PolicySet(
-            **command.terms.model_dump(), effective_month=month, business_date=date(month // 100, month % 100, 1)
+            **command.terms.model_dump(),
+            effective_month=month,
+            business_date=date(month // 100, month % 100, 1),
         )
     ]
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from shared.contracts.assignment import CustomerAssigned
 from shared.kernel.books import UNASSIGNED
@@ -48,6 +49,7 @@ def weights_of(assigned: CustomerAssigned) -> Weights:
     }
 
 
+@lru_cache(maxsize=SHARE_UNITS + 1)
 def share_text(weight: int) -> str:
     """Ten-thousandths as the decimal string of the contract: 6000 is ``"0.6"``."""
     return format((Decimal(weight) / SHARE_UNITS).normalize(), "f")

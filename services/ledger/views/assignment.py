@@ -27,7 +27,7 @@ class AssignmentView:
         latest = {
             (event.fact.customer_id, event.fact.effective_from): (event.fact, event.event_id)
             for event in events
-            if isinstance(event.fact, CustomerAssigned)
+            if type(event.fact) is CustomerAssigned
         }
         if not latest:
             return

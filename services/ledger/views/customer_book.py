@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.ledger.domain.booking import Bank, Command, CustomerBook, FollowAssignment, stream
+from services.ledger.domain.booking import Bank, Command, CustomerBook, FollowAssignment
 from services.ledger.domain.timeline import Timeline
 from services.ledger.views.assignment import timelines
 from services.ledger.views.loan import loans
@@ -18,7 +18,7 @@ async def load(connection: AsyncConnection, commands: Sequence[Command]) -> dict
     customers: dict[str, str] = {}
     named_loans: dict[str, set[str]] = {}
     for command in commands:
-        name = stream(command)
+        name = command.stream
         if isinstance(command, FollowAssignment):
             customers[name] = command.assigned.customer_id
         elif command.event.customer_id is not None:

@@ -1,5 +1,9 @@
-"""Table ``leg``: every leg of every entry = ``GET /v1/books/{book}/centres/{centre_id}/legs``, ``/v1/entries/{id}``."""
+"""The books: table ``leg``, and ``centre_month`` and ``month`` that its rows add up to.
 
+= ``GET /v1/books/{book}/centres/{centre_id}/legs``, ``/v1/entries/{id}``; statements are in ``statement.py``.
+"""
+
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -8,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ledger.domain.entry import EntryBooked
-from shared.infrastructure.database import copy
+from shared.infrastructure.database import copy, driver_of
 from shared.kernel.event import StoredEvent
 from shared.kernel.money import format_money
 from shared.kernel.period import Period, format_month
@@ -31,43 +35,64 @@ COLUMNS = (
 )
 
 
-class LegView:
-    """One row a leg. All legs of an entry are written by one statement, on which the database checks I1 and I2."""
+_ADD_UP = """
+    INSERT INTO centre_month AS present (shard, period, book, centre_id, line, contra, amount, by_10, by_20)
+    SELECT shard, period, book, centre_id, line, contra, sum(amount),
+           coalesce(sum(amount) FILTER (WHERE extract(day FROM business_date) <= 10), 0),
+           coalesce(sum(amount) FILTER (WHERE extract(day FROM business_date) <= 20), 0)
+    FROM leg WHERE shard = $1 AND position BETWEEN $2 AND $3
+    GROUP BY shard, period, book, centre_id, line, contra
+    ON CONFLICT (shard, period, book, centre_id, line) DO UPDATE
+        SET amount = present.amount + excluded.amount,
+            by_10 = present.by_10 + excluded.by_10,
+            by_20 = present.by_20 + excluded.by_20
+"""
+_ADD_ENTRIES = """
+    INSERT INTO month AS present (shard, period, entries)
+    SELECT * FROM unnest($1::smallint[], $2::int[], $3::bigint[])
+    ON CONFLICT (shard, period) DO UPDATE SET entries = present.entries + excluded.entries
+"""
 
-    tables = ("leg",)
+
+class BooksView:
+    """One row a leg, and the sums per shard, month, book, centre and line.
+
+    All legs of an entry are written by one statement, on which the database checks I1 and I2. Many events touch
+    the same centre's month: the new legs are added up by the database and written as one additive upsert, each
+    shard to rows of its own, so that parallel consumers never wait for each other; queries sum over the shards.
+    """
+
+    tables = ("leg", "centre_month", "month")
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         rows: list[tuple[object, ...]] = []
+        entries: Counter[tuple[int, int]] = Counter()
+        ranges: dict[int, tuple[int, int]] = {}
         for event in events:
             entry = event.fact
-            if not isinstance(entry, EntryBooked):
+            if type(entry) is not EntryBooked:
                 continue
             shard, position = event.shard, event.position
-            day, period, department_id = entry.business_date, entry.period, entry.department_id
-            customer_id, account_id, product_code = entry.customer_id, entry.account_id, entry.product_code
-            number = 0
-            for book, line, centre_id, contra, amount in entry.legs():
-                number += 1
-                rows.append(
-                    (
-                        shard,
-                        position,
-                        number,
-                        book,
-                        line,
-                        centre_id,
-                        contra,
-                        amount,
-                        day,
-                        period,
-                        customer_id,
-                        account_id,
-                        product_code,
-                        department_id,
-                    )
-                )
-        if rows:
-            await copy(connection, "leg", COLUMNS, rows)
+            entries[shard, entry.period] += 1
+            ranges[shard] = (ranges.get(shard, (position,))[0], position)
+            dimensions = (
+                entry.business_date,
+                entry.period,
+                entry.customer_id,
+                entry.account_id,
+                entry.product_code,
+                entry.department_id,
+            )
+            for number, leg in enumerate(entry.legs, 1):
+                rows.append((shard, position, number, *leg, *dimensions))
+        if not entries:
+            return
+        await copy(connection, "leg", COLUMNS, rows)
+        driver = await driver_of(connection)
+        for shard, (first, last) in ranges.items():
+            await driver.execute(_ADD_UP, shard, first, last)
+        months = sorted(entries)
+        await driver.execute(_ADD_ENTRIES, *zip(*months, strict=True), [entries[month] for month in months])
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,9 @@ class LoanView:
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         latest: dict[tuple[str, str], Loan] = {}
         for event in events:
-            if isinstance(event.fact, EntryBooked) and event.fact.loan is not None:
-                latest[event.fact.loan.customer_id, event.fact.loan.loan_id] = event.fact.loan
+            entry = event.fact
+            if type(entry) is EntryBooked and entry.loan is not None:
+                latest[entry.loan.customer_id, entry.loan.loan_id] = entry.loan
         if not latest:
             return
         rows = [

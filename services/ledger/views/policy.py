@@ -17,10 +17,12 @@ class PolicyView:
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         for event in events:
-            if isinstance(event.fact, PolicySet):
+            if type(event.fact) is PolicySet:
                 terms = event.fact.model_dump_json(include=set(PolicyTerms.model_fields), exclude_none=True)
                 await connection.execute(
-                    text("INSERT INTO policy (number, effective_month, terms) VALUES (:number, :month, :terms)"),
+                    text(
+                        "INSERT INTO policy (number, effective_month, terms) VALUES (:number, :month, :terms)"
+                    ),
                     {"number": event.version, "month": event.fact.effective_month, "terms": terms},
                 )
 

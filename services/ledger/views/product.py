@@ -18,7 +18,7 @@ class ProductView:
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         for event in events:
-            if isinstance(event.fact, ProductDefined):
+            if type(event.fact) is ProductDefined:
                 await connection.execute(
                     text(
                         "INSERT INTO product (product_code, effective_from, department_id, name) "

@@ -1,73 +1,14 @@
-"""Table ``centre_month``: a profit centre's month = statements, reconciliation.
+"""Statements and reconciliation, from table ``centre_month`` (written with the legs, in ``leg.py``)."""
 
-Many events touch the same centre's month. A batch is added up first and written as one additive upsert; each shard
-has rows of its own, so that parallel consumers never wait for each other, and queries sum over the shards.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.ledger.domain.entry import EntryBooked
 from services.ledger.domain.statement import Statement, state
-from shared.infrastructure.database import driver_of
 from shared.kernel.books import Line
-from shared.kernel.event import StoredEvent
 from shared.kernel.period import Period
-
-_ADD_CENTRES = """
-    INSERT INTO centre_month AS present (shard, period, book, centre_id, line, contra, amount, by_10, by_20)
-    SELECT * FROM unnest($1::smallint[], $2::int[], $3::book_name[], $4::text[], $5::line_name[], $6::bool[],
-                         $7::bigint[], $8::bigint[], $9::bigint[])
-    ON CONFLICT (shard, period, book, centre_id, line) DO UPDATE
-        SET amount = present.amount + excluded.amount,
-            by_10 = present.by_10 + excluded.by_10,
-            by_20 = present.by_20 + excluded.by_20
-"""
-_ADD_ENTRIES = """
-    INSERT INTO month AS present (shard, period, entries)
-    SELECT * FROM unnest($1::smallint[], $2::int[], $3::bigint[])
-    ON CONFLICT (shard, period) DO UPDATE SET entries = present.entries + excluded.entries
-"""
-
-
-class StatementView:
-    """Sums of legs per shard, month, book, centre and line, and the number of entries per month."""
-
-    tables = ("centre_month", "month")
-
-    async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        sums: dict[tuple[int, int, str, str, str, bool], list[int]] = {}
-        entries: dict[tuple[int, int], int] = {}
-        for event in events:
-            entry = event.fact
-            if not isinstance(entry, EntryBooked):
-                continue
-            shard, period, day = event.shard, entry.period, entry.business_date.day
-            entries[shard, period] = entries.get((shard, period), 0) + 1
-            for book, line, centre_id, contra, amount in entry.legs():
-                key = (shard, period, book, centre_id, line, contra)
-                cell = sums.get(key)
-                if cell is None:
-                    cell = sums[key] = [0, 0, 0]
-                cell[0] += amount
-                if day <= 10:
-                    cell[1] += amount
-                if day <= 20:
-                    cell[2] += amount
-        driver = await driver_of(connection)
-        if sums:
-            keys = sorted(sums)
-            cells = [sums[key] for key in keys]
-            await driver.execute(_ADD_CENTRES, *zip(*keys, strict=True), *zip(*cells, strict=True))
-        if entries:
-            months = sorted(entries)
-            await driver.execute(
-                _ADD_ENTRIES, *zip(*months, strict=True), [entries[month] for month in months]
-            )
-
 
 _STATED = """
     SELECT centre_id, line::text AS line,

@@ -59,7 +59,7 @@ class EmbeddedLog:
             number = message.partition
             if number is None:
                 number = shard_of(message.key.decode("utf-8", "surrogateescape"), self._partitions)
-            by_partition.setdefault(number, []).append(message)
+            by_partition.setdefault(number % self._partitions, []).append(message)
         try:
             await self._append(topic, by_partition)
         except Exception as error:
@@ -87,20 +87,25 @@ class EmbeddedLog:
             for number, end in ends:
                 messages = by_partition[number]
                 for offset, message in enumerate(messages, end - len(messages)):
-                    headers = orjson.dumps({name: value.decode() for name, value in message.headers}).decode()
+                    headers = orjson.dumps(
+                        {name: value.decode("latin-1") for name, value in message.headers}
+                    ).decode()
                     rows.append((topic, number, offset, message.key, message.value, headers, moment))
             await copy(connection, "log_record", _COLUMNS, rows)
             await driver.execute("SELECT pg_notify($1, $2)", _CHANNEL, topic)
 
     async def _begin(self, connection: Any) -> None:
-        await connection.exec_driver_sql("SELECT 1")  # the driver is used directly; this opens the transaction
+        await connection.exec_driver_sql(
+            "SELECT 1"
+        )  # the driver is used directly; this opens the transaction
 
     async def end_offsets(self, topics: Sequence[str]) -> Mapping[Partition, int]:
         try:
             async with self._database.read() as connection:
                 driver = await driver_of(connection)
                 rows = await driver.fetch(
-                    "SELECT topic, partition, next_offset FROM log_partition WHERE topic = ANY($1)", list(topics)
+                    "SELECT topic, partition, next_offset FROM log_partition WHERE topic = ANY($1)",
+                    list(topics),
                 )
         except Exception as error:
             raise _translated(error) from error
@@ -196,7 +201,9 @@ class EmbeddedConsumer:
                 self._places[partition] = fetched[partition][-1].offset + 1
         return fetched
 
-    async def _records(self, driver: "asyncpg.Connection[Any]", partition: Partition, most: int) -> list[Record]:
+    async def _records(
+        self, driver: "asyncpg.Connection[Any]", partition: Partition, most: int
+    ) -> list[Record]:
         rows = await driver.fetch(
             "SELECT log_offset, key, value, headers FROM log_record "
             "WHERE topic = $1 AND partition = $2 AND log_offset >= $3 ORDER BY log_offset LIMIT $4",
@@ -212,7 +219,7 @@ class EmbeddedConsumer:
                 offset,
                 key,
                 value,
-                {name: text.encode() for name, text in orjson.loads(headers).items()},
+                {name: text.encode("latin-1") for name, text in orjson.loads(headers).items()},
             )
             for offset, key, value, headers in rows
         ]

@@ -60,8 +60,9 @@ class LogConsumer(Protocol):
     """One member of a consumer group."""
 
     async def fetch(self, most: int, wait_seconds: float) -> Mapping[Partition, Sequence[Record]]:
-        """Records of the partitions this member owns now, each list in offset order, at most ``most`` a partition.
+        """Records of the partitions this member owns now, each list in offset order.
 
+        At most ``most`` a partition, counted over all partitions it owns.
         Waits up to ``wait_seconds`` for the first. A partition that was just gained is read from where
         ``Positions`` says.
         """
@@ -94,4 +95,4 @@ class LogUnavailable(Exception):
 @lru_cache(maxsize=1 << 17)
 def shard_of(key: str, shards: int = PARTITIONS) -> int:
     """The shard, and log partition, in which a key falls: murmur2 as the Java client has it."""
-    return int((murmur2(key.encode()) & 0x7FFFFFFF) % shards)
+    return int((murmur2(key.encode("utf-8", "surrogateescape")) & 0x7FFFFFFF) % shards)

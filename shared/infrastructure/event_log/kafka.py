@@ -5,13 +5,14 @@ partitions: where to read from comes from the service's own database, on every a
 """
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 
 from shared.infrastructure.event_log.interface import (
     PARTITIONS,
@@ -28,6 +29,10 @@ logger = structlog.get_logger()
 _LARGEST_BATCH_BYTES = 512 * 1024
 _LARGEST_MESSAGE_BYTES = 4 * 1024 * 1024
 _DEAD_LETTER = ".dead-letter"
+_MOST_COPIES = 3
+_PATIENCE_SECONDS = 10.0
+"""How long the log may be silent before it counts as away. aiokafka itself would wait, often without end."""
+_SILENCE_SECONDS = 3.0
 
 
 class KafkaLog:
@@ -39,18 +44,12 @@ class KafkaLog:
         self._partitions = partitions
         self._producer: AIOKafkaProducer | None = None
         self._reader: AIOKafkaConsumer | None = None
+        self._replacing = asyncio.Lock()
 
     async def start(self) -> None:
         try:
             await self._create_topics()
-            self._producer = AIOKafkaProducer(
-                bootstrap_servers=self._bootstrap,
-                acks="all",
-                enable_idempotence=True,
-                max_batch_size=_LARGEST_BATCH_BYTES,
-                max_request_size=_LARGEST_MESSAGE_BYTES,
-            )
-            await self._producer.start()
+            self._producer = await self._started_producer()
             self._reader = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
             await self._reader.start()
         except (KafkaError, OSError) as error:
@@ -60,28 +59,48 @@ class KafkaLog:
     async def stop(self) -> None:
         for client in (self._producer, self._reader):
             if client is not None:
-                with suppress(KafkaError, OSError):
-                    await client.stop()
+                await _end(client)
         self._producer = self._reader = None
+
+    async def _started_producer(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap,
+            acks="all",
+            enable_idempotence=True,
+            max_batch_size=_LARGEST_BATCH_BYTES,
+            max_request_size=_LARGEST_MESSAGE_BYTES,
+        )
+        try:
+            await producer.start()
+        except BaseException:
+            await _end(producer)
+            raise
+        return producer
 
     async def _create_topics(self) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
-        await admin.start()
         try:
+            await admin.start()
             present = set(await admin.list_topics())
+            copies = min(_MOST_COPIES, len((await admin.describe_cluster())["brokers"]))
             missing = [
                 NewTopic(
                     topic,
                     1 if topic.endswith(_DEAD_LETTER) else self._partitions,
-                    replication_factor=-1,
+                    replication_factor=copies,
                     topic_configs={"retention.ms": "-1"},
                 )
                 for topic in self._topics
                 if topic not in present
             ]
             if missing:
-                with suppress(TopicAlreadyExistsError):  # another service was quicker
-                    await admin.create_topics(missing)
+                answer = await admin.create_topics(missing)
+                for topic, code, reason in answer.topic_errors:
+                    if for_code(code) not in (
+                        NoError,
+                        TopicAlreadyExistsError,
+                    ):  # another service was quicker
+                        raise KafkaError(f"topic {topic} cannot be created: {reason}")
                 logger.info("topics created", topics=[topic.name for topic in missing])
         finally:
             await admin.close()
@@ -93,23 +112,43 @@ class KafkaLog:
         if producer is None:
             raise LogUnavailable("the producer is not started")
         try:
-            partitions = len(await producer.partitions_for(topic))
-            by_partition: dict[int, list[Message]] = {}
-            for message in messages:
-                number = message.partition
-                if number is None:
-                    number = shard_of(message.key.decode("utf-8", "surrogateescape"), partitions)
-                by_partition.setdefault(number % partitions, []).append(message)
-            pending = [
-                future
-                for number, mine in by_partition.items()
-                for future in await self._send(producer, topic, number, mine)
-            ]
-            for done in await asyncio.gather(*pending, return_exceptions=True):
-                if isinstance(done, BaseException):
-                    raise done
+            async with asyncio.timeout(
+                _PATIENCE_SECONDS
+            ):  # what is under way then may still arrive, in order
+                await self._deliver(producer, topic, messages)
+        except TimeoutError as error:
+            raise LogUnavailable(f"nothing was confirmed for {_PATIENCE_SECONDS:g} s") from error
         except (KafkaError, OSError) as error:
+            await self._replace(producer)
             raise LogUnavailable(f"{type(error).__name__}: {error}") from error
+
+    async def _deliver(self, producer: AIOKafkaProducer, topic: str, messages: Sequence[Message]) -> None:
+        partitions = len(await producer.partitions_for(topic))
+        by_partition: dict[int, list[Message]] = {}
+        for message in messages:
+            number = message.partition
+            if number is None:
+                number = shard_of(message.key.decode("utf-8", "surrogateescape"), partitions)
+            by_partition.setdefault(number % partitions, []).append(message)
+        pending = [
+            future
+            for number, mine in by_partition.items()
+            for future in await self._send(producer, topic, number, mine)
+        ]
+        for done in await asyncio.gather(*pending, return_exceptions=True):
+            if isinstance(done, BaseException):
+                raise done
+
+    async def _replace(self, failed: AIOKafkaProducer) -> None:
+        """A batch given up leaves a gap in a producer's numbering, and the broker takes nothing more from it."""
+        async with self._replacing:
+            if self._producer is not failed:
+                return
+            await _end(failed)
+            with suppress(
+                KafkaError, OSError
+            ):  # the ended one then fails the next call, which comes here again
+                self._producer = await self._started_producer()
 
     async def _send(
         self, producer: AIOKafkaProducer, topic: str, number: int, messages: Sequence[Message]
@@ -151,14 +190,14 @@ class KafkaLog:
             session_timeout_ms=10_000,
             heartbeat_interval_ms=3_000,
         )
-        consumer.subscribe(topics=list(topics), listener=_SeekOnAssignment(consumer, positions))
+        seeks = _SeekOnAssignment(consumer, positions)
+        consumer.subscribe(topics=list(topics), listener=seeks)
         try:
             await consumer.start()
         except (KafkaError, OSError) as error:
-            with suppress(KafkaError, OSError):
-                await consumer.stop()
+            await _end(consumer)
             raise LogUnavailable(f"{type(error).__name__}: {error}") from error
-        return KafkaConsumer(consumer)
+        return KafkaConsumer(consumer, seeks)
 
 
 class _SeekOnAssignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not typed
@@ -167,28 +206,41 @@ class _SeekOnAssignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aio
     def __init__(self, consumer: AIOKafkaConsumer, positions: Positions) -> None:
         self._consumer = consumer
         self._positions = positions
+        self.failure: Exception | None = None
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Nothing to save: a batch still in work is fenced by the place locked in its own transaction."""
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        partitions = [Partition(place.topic, place.partition) for place in assigned]
-        for partition, offset in (await self._positions(partitions)).items():
-            self._consumer.seek(TopicPartition(*partition), offset)
+        self._consumer.pause(*assigned)  # else it would begin to read before it knows where
+        try:
+            partitions = [Partition(place.topic, place.partition) for place in assigned]
+            for partition, offset in (await self._positions(partitions)).items():
+                self._consumer.seek(TopicPartition(*partition), offset)
+            self._consumer.resume(*assigned)
+            self.failure = None
+        except Exception as error:  # aiokafka would only log it; the next fetch raises it
+            self.failure = error
 
 
 class KafkaConsumer:
     """A member of a Kafka consumer group."""
 
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, seeks: _SeekOnAssignment) -> None:
         self._consumer = consumer
+        self._seeks = seeks
+        self._heard_at = time.monotonic()
 
     async def fetch(self, most: int, wait_seconds: float) -> Mapping[Partition, Sequence[Record]]:
+        if self._seeks.failure is not None:
+            raise self._seeks.failure
         owned = max(1, len(self._consumer.assignment()))
         try:
-            fetched = await self._consumer.getmany(
-                timeout_ms=int(wait_seconds * 1000), max_records=most * owned
-            )
+            async with asyncio.timeout(wait_seconds + 3 * _PATIENCE_SECONDS):  # a rebalance takes its time
+                fetched = await self._consumer.getmany(
+                    timeout_ms=int(wait_seconds * 1000), max_records=most * owned
+                )
+                await self._listen(bool(fetched))
         except (KafkaError, OSError) as error:
             raise LogUnavailable(f"{type(error).__name__}: {error}") from error
         return {
@@ -199,13 +251,35 @@ class KafkaConsumer:
                     record.offset,
                     record.key or b"",
                     record.value or b"",
-                    dict(record.headers),
+                    {name: value or b"" for name, value in record.headers},
                 )
                 for record in records
             ]
             for place, records in fetched.items()
         }
 
+    async def _listen(self, heard: bool) -> None:
+        """Where nothing comes, see whether a broker is there at all: aiokafka does not tell the two apart."""
+        moment = time.monotonic()
+        if not heard and moment - self._heard_at > _SILENCE_SECONDS:
+            await self._consumer.topics()
+            heard = True
+        if heard:
+            self._heard_at = moment
+
     async def stop(self) -> None:
-        with suppress(KafkaError, OSError):
-            await self._consumer.stop()
+        await _end(self._consumer)
+
+
+async def _end(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
+    """Stop a client, though not at any price.
+
+    With no broker there, a producer would wait for one to take what it still holds, and a consumer's stop can end
+    in the cancellation of one of its own tasks, which must not be taken for ours.
+    """
+    stopping = asyncio.create_task(client.stop())
+    await asyncio.wait({stopping}, timeout=_PATIENCE_SECONDS)
+    stopping.cancel()
+    await asyncio.wait({stopping})
+    with suppress(KafkaError, OSError):
+        await (client.client if isinstance(client, AIOKafkaProducer) else client._client).close()

@@ -23,9 +23,9 @@ from shared.infrastructure.http.paging import (
 from shared.infrastructure.http.problems import Problem, malformed, problem_of
 
 __all__ = [
+    "Commands",
     "IdempotencyKey",
     "IfMatch",
-    "Commands",
     "Json",
     "Listing",
     "Page",

@@ -88,7 +88,7 @@ def create_app(
 def _flat(routers: Sequence[APIRouter]) -> list[BaseRoute]:
     """The routes themselves, each refusing queries it does not know.
 
-    Not include_router, which looks for the route of a request twice and slowly: a third of a small request's time.
+    Not include_router, whose routes are looked for twice and slowly: a third of a small request's time.
     """
     routes: list[BaseRoute] = []
     for route in (copy(route) for router in routers for route in router.routes):

@@ -4,12 +4,13 @@ import time
 from typing import Any
 
 import structlog
+from prometheus_client import Counter, Histogram
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars, unbind_contextvars
 
 from shared.infrastructure.http.context import RequestContext, current
-from shared.infrastructure.http.problems import problem_of
+from shared.infrastructure.http.problems import malformed, problem_of
 from shared.infrastructure.metrics import HTTP_REQUEST_DURATION, HTTP_REQUESTS
 
 LARGEST_BODY = 16 * 1024 * 1024
@@ -32,6 +33,7 @@ class RequestMiddleware:
         self._app = app
         self._service = service
         self._largest_body = largest_body
+        self._metrics: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -60,9 +62,7 @@ class RequestMiddleware:
         reset = current.set(context)
         bound = bind_contextvars(request_id=context.request_id, trace=context.traceparent)
         try:
-            announced = headers.get(b"content-length", b"")
-            if announced.isdigit() and int(announced) > self._largest_body:
-                raise self._too_large()
+            self._refuse_early(scope, headers)
             await self._app(scope, self._limited(receive), answer)
         except Exception as error:
             if status:  # half an answer is out already; only breaking the connection tells the caller
@@ -73,6 +73,14 @@ class RequestMiddleware:
             reset_contextvars(**bound)
             unbind_contextvars("actor")
             current.reset(reset)
+
+    def _refuse_early(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
+        """What need not reach a route: bodies too large, and the character no PostgreSQL text can hold."""
+        announced = headers.get(b"content-length", b"")
+        if announced.isdigit() and int(announced) > self._largest_body:
+            raise self._too_large()
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            raise malformed("url", "must not contain a NUL character", place="path")
 
     def _limited(self, receive: Receive) -> Receive:
         """Counts what arrives, whatever was announced."""
@@ -88,6 +96,16 @@ class RequestMiddleware:
 
         return limited
 
+    def _metrics_of(self, method: str, template: str, status: int) -> tuple[Counter, Histogram]:
+        """The two series of an answer, remembered, as finding them by their labels is slow."""
+        found = self._metrics.get((method, template, status))
+        if found is None:
+            found = self._metrics[method, template, status] = (
+                HTTP_REQUESTS.labels(self._service, method, template, str(status)),
+                HTTP_REQUEST_DURATION.labels(self._service, method, template),
+            )
+        return found
+
     def _too_large(self) -> HTTPException:
         return HTTPException(
             413, f"A body may have at most {self._largest_body} bytes.", headers={"Connection": "close"}
@@ -97,7 +115,8 @@ class RequestMiddleware:
         route: Any = scope.get("route")
         template: str = getattr(route, "path_format", UNMATCHED)
         method = scope["method"] if scope["method"] in _METHODS else UNMATCHED
-        HTTP_REQUESTS.labels(self._service, method, template, str(status)).inc()
-        HTTP_REQUEST_DURATION.labels(self._service, method, template).observe(seconds)
+        requests, duration = self._metrics_of(method, template, status)
+        requests.inc()
+        duration.observe(seconds)
         write = log.debug if template in _ROUTINE else log.info
         write("request", method=method, route=template, status=status, seconds=round(seconds, 6))

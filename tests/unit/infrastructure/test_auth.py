@@ -5,12 +5,14 @@ import base64
 import hashlib
 import hmac
 import json
-import multiprocessing
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import httpx
@@ -117,7 +119,7 @@ async def test_what_is_remembered_stays_bounded(
 
 
 async def test_a_token_without_signature_is_refused(embedded: Authenticator) -> None:
-    token = jwt.encode(claims(), None, algorithm="none")
+    token = jwt.encode(claims(), "", algorithm="none")
     assert "algorithm" in await refusal(embedded, f"Bearer {token}")
 
 
@@ -201,20 +203,31 @@ def test_a_key_that_others_can_read_stops_the_start(tmp_path: Path) -> None:
         Authenticator(Settings(data=tmp_path))
 
 
-def _fingerprint(data: Path, start: Any) -> bytes:
-    start.wait()
-    return signing_key(data).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-
-
 def test_processes_that_start_at_once_end_up_with_the_same_key(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager, context.Pool(4) as pool:
-        start = manager.Barrier(4)
-        for attempt in range(5):
-            found = pool.starmap(_fingerprint, [(tmp_path / str(attempt), start)] * 4, chunksize=1)
-            assert len(set(found)) == 1
-        pool.close()
-        pool.join()
+    program = """
+import sys
+from pathlib import Path
+from shared.infrastructure.auth import issue_token
+print("ready", flush=True)
+sys.stdin.readline()
+for attempt in range(20):
+    print(issue_token(Path(sys.argv[1]) / str(attempt), [], "u1"))
+"""
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    started = [subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True) for _ in range(4)]
+    for process in started:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in started:
+        tokens, _ = process.communicate(timeout=60)
+        assert process.returncode == 0
+        for attempt, token in enumerate(tokens.splitlines()):
+            public = signing_key(tmp_path / str(attempt)).public_key()
+            jwt.decode(token, public, algorithms=["ES256"], audience=auth.EMBEDDED_AUDIENCE)
 
 
 # --- a real issuer
@@ -360,20 +373,28 @@ async def test_keys_are_not_fetched_in_the_clear(production: Authenticator, issu
         await production.authenticate(f"Bearer {oidc_token()}")
 
 
-async def test_keys_that_are_short_shared_or_not_for_signing_are_left_out(
+@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
+async def test_keys_that_are_short_shared_or_not_for_our_signatures_are_left_out(
     production: Authenticator, issuer: Issuer
 ) -> None:
-    short = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 — refused
+    short = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    shared = b"x" * 32
     issuer.keys = [
         jwk(short, "short"),
         jwk(EC_KEY, "encryption", use="enc"),
-        {"kty": "oct", "k": base64.urlsafe_b64encode(b"x" * 32).decode(), "kid": "shared"},
+        jwk(RSA_KEY, "long-hash", alg="RS512"),
+        {"kty": "oct", "k": base64.urlsafe_b64encode(shared).rstrip(b"=").decode(), "kid": "shared"},
         {"kty": "nonsense"},
         jwk(EC_KEY, "k1"),
     ]
     await production.authenticate(f"Bearer {oidc_token()}")
-    for kid in ("short", "encryption", "shared"):
-        await refusal(production, f"Bearer {oidc_token(kid=kid)}")
+    for token in (
+        oidc_token(short, "short", "RS256"),
+        oidc_token(EC_KEY, "encryption", "ES256"),
+        oidc_token(RSA_KEY, "long-hash", "RS512"),
+        oidc_token(shared, "shared", "HS256"),
+    ):
+        await refusal(production, f"Bearer {token}")
 
 
 async def test_a_token_without_key_id_is_tried_with_the_only_key_there_is(

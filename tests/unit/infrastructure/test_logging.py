@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from shared.infrastructure.logging import REDACTED, redact
+from shared.infrastructure.logging import REDACTED, redact, scrub
 
-TOKEN = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJtMSJ9.c2lnbmF0dXJl"  # noqa: S105 — made up
+TOKEN = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJtMSJ9.c2lnbmF0dXJl"
 
 
 def lines_of(program: str) -> list[dict[str, Any]]:
@@ -112,12 +112,15 @@ def test_a_secret_is_known_by_its_key_at_any_depth(key: str) -> None:
     ],
 )
 def test_a_secret_inside_a_text_is_blanked_out(text: str) -> None:
-    cleaned = redact(None, "info", {"event": text})["event"]
+    cleaned = scrub(json.dumps({"event": text, "level": "info"}))
     assert REDACTED in cleaned
     assert "s3cr3t" not in cleaned
     assert TOKEN not in cleaned
+    assert json.loads(cleaned)["level"] == "info"
 
 
 def test_ordinary_values_are_left_alone() -> None:
-    event = {"event": "https://docs.bank.example/a:b?c=d", "keys": ["they", 1], "amounts": {"c1": "9.00"}}
+    text = "https://docs.bank.example/a:b?c=d"
+    event = {"event": text, "keys": ["they", 1], "amounts": {"c1": "9.00"}}
     assert redact(None, "info", dict(event)) == event
+    assert scrub(text) == text

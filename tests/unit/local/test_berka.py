@@ -21,20 +21,23 @@ needs_real_data = pytest.mark.skipif(
 
 SMALL = {
     "district.asc": 'A1;A2;A3\r\n5;"Kolin";"central Bohemia"\r\n18;"Pisek";"south Bohemia"\r\n',
-    "client.asc": '"client_id";"birth_number";"district_id"\r\n1;"706213";18\r\n2;"450204";5\r\n3;"406009";5\r\n',
+    "client.asc": '"client_id";"birth_number";"district_id"\r\n1;"706213";18\r\n2;"45";5\r\n3;"40";5\r\n',
     "disp.asc": (
-        '"disp_id";"client_id";"account_id";"type"\r\n1;1;10;"OWNER"\r\n2;2;20;"OWNER"\r\n3;3;20;"DISPONENT"\r\n'
+        '"disp_id";"client_id";"account_id";"type"\r\n'
+        '1;1;10;"OWNER"\r\n2;2;20;"OWNER"\r\n3;3;20;"DISPONENT"\r\n'
     ),
     "loan.asc": (
         '"loan_id";"account_id";"date";"amount";"duration";"payments";"status"\r\n'
         '100;10;930110;1000;12;100.00;"B"\r\n200;20;931231;500;12;50.00;"D"\r\n'
     ),
-    "trans.asc": '"trans_id";"account_id";"date";"type";"operation";"amount";"balance";"k_symbol";"bank";"account"\r\n',
+    "trans.asc": (
+        '"trans_id";"account_id";"date";"type";"operation";"amount";"balance";"k_symbol";"bank";"account"\r\n'
+    ),
 }
 
 
 def folder_of(path: Path, *transactions: str, **replaced: str) -> Path:
-    """A data set with these transactions ``id;account;date;type;amount;k_symbol``, and other files as given."""
+    """A data set with transactions ``id;account;date;type;amount;k_symbol``, and other files as given."""
     files = {**SMALL, **{f"{name}.asc": text for name, text in replaced.items()}}
     for line in transactions:
         number, account, day, kind, amount, symbol = line.split(";")

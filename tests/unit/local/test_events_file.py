@@ -2,6 +2,7 @@
 
 import gzip
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -93,11 +94,12 @@ def test_a_missing_file_is_an_error_at_once(tmp_path: Path) -> None:
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
-    def broken() -> None:
+    def broken() -> Iterator[CloudEvent]:
+        yield EVENT
         raise RuntimeError("the source broke")
 
     with pytest.raises(RuntimeError):
-        write_events(tmp_path / "facts", (broken() or EVENT for _ in range(1)))
+        write_events(tmp_path / "facts", broken())
     assert list(tmp_path.iterdir()) == []
 
 

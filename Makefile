@@ -1,0 +1,72 @@
+# Every command of the project. `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+SETUP := .venv/.set-up
+# the suites write no byte code and no cache beside the sources
+export PYTHONDONTWRITEBYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run run-kafka kafka test unit integration end-to-end check format coverage bench contracts lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+setup: $(SETUP) ## create .venv from requirements.lock
+
+$(SETUP): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+run: setup ## everything on this machine: embedded PostgreSQL and log, the services, a sample
+	$(BIN)/dualbook run
+
+kafka: setup ## a real single-node Apache Kafka on localhost:9092, without Docker (needs java and mvn)
+	$(BIN)/python -m deploy.kafka
+
+run-kafka: setup ## like run, on the Kafka of `make kafka`
+	DUALBOOK_KAFKA=localhost:9092 DUALBOOK_DATA=.dualbook-kafka $(BIN)/dualbook run
+
+test: setup ## every test: real PostgreSQL, real Kafka, real processes
+	$(BIN)/python -m pytest
+
+unit: setup ## the tests without I/O
+	$(BIN)/python -m pytest tests/unit
+
+integration: setup ## the tests on real PostgreSQL and Kafka
+	$(BIN)/python -m pytest tests/integration
+
+end-to-end: setup ## the tests with the services as processes
+	$(BIN)/python -m pytest tests/end_to_end
+
+check: setup ## format, lint, types, import rules, contracts, coverage of the rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m deploy.local.contracts --check
+	$(MAKE) --no-print-directory coverage
+
+coverage: setup ## every branch of the pure rules is covered by unit tests
+	$(BIN)/coverage run --data-file=.coverage.rules --include='shared/kernel/*,services/*/domain/*' -m pytest -q tests/unit
+	$(BIN)/coverage report --data-file=.coverage.rules --fail-under=100
+
+format: setup ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## events a second into both books, and the ratio to a bare COPY of the same rows
+	$(BIN)/python -m tests.benchmarks.ingest
+
+contracts: setup ## write deploy/contracts anew
+	$(BIN)/python -m deploy.local.contracts
+
+lock: setup ## pin the newest versions in requirements.lock
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --extra development \
+		--no-header --no-annotate pyproject.toml -o requirements.lock
+
+clean: ## remove what was built here; data folders stay
+	rm -rf .venv .cache .coverage* *.egg-info

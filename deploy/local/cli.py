@@ -1,0 +1,204 @@
+"""The ``dualbook`` command: run | token | import | simulate | replay | verify."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deploy.local import running
+from deploy.local.berka import read_berka
+from deploy.local.berka_records import BerkaError
+from deploy.local.calls import DeliveryStopped
+from deploy.local.delivery import Via, deliver
+from deploy.local.events_file import EventsFileError, read_events, write_events
+from deploy.local.processes import ServiceFailed
+from deploy.local.simulator import simulate as simulated
+from services.appraisal.main import define as define_appraisal
+from services.assignment.main import define as define_assignment
+from services.ledger.main import define as define_ledger
+from shared.infrastructure import service_command
+from shared.infrastructure.auth import Role, issue_token
+from shared.infrastructure.logging import configure_logging
+from shared.infrastructure.settings import SERVICES, Misconfigured, Settings
+from shared.kernel.errors import Malformed
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+sources = typer.Typer(no_args_is_help=True, help="Bring facts in from files. Again and again does no harm.")
+app.add_typer(sources, name="import")
+
+DEFINITIONS = {"assignment": define_assignment, "ledger": define_ledger, "appraisal": define_appraisal}
+
+
+class Way(StrEnum):
+    """How core events reach the ledger."""
+
+    LOG = "log"
+    HTTP = "http"
+
+    @property
+    def via(self) -> Via:
+        return "log" if self is Way.LOG else "http"
+
+
+class Target(StrEnum):
+    """Where the simulator writes."""
+
+    LOG = "log"
+    HTTP = "http"
+    FILE = "file"
+
+
+ViaOption = Annotated[Way, typer.Option("--via", help="the event log, or POST /v1/core-events")]
+
+
+@contextmanager
+def _settings() -> Iterator[Settings]:
+    """The settings; what a caller can mend is said in a line on standard error, with exit code 2."""
+    try:
+        settings = Settings()
+        configure_logging("dualbook", "warning")
+        yield settings
+    except (
+        Misconfigured, DeliveryStopped, ServiceFailed, BerkaError, EventsFileError, Malformed, ValueError
+    ) as error:  # fmt: skip
+        print(f"dualbook: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+
+
+def _with_server(work: Callable[[Settings, str], Coroutine[Any, Any, bool]]) -> None:
+    """Run ``work`` on the PostgreSQL server of the settings; exit with 1 when it answers no."""
+    with _settings() as settings, service_command.server_of(settings) as server:
+        try:
+            fine = asyncio.run(work(settings, server))
+        except KeyboardInterrupt:
+            print("Interrupted; run it again to go on.", file=sys.stderr)
+            raise typer.Exit(130) from None
+    if not fine:
+        raise typer.Exit(1)
+
+
+@app.command()
+def run(
+    empty: Annotated[bool, typer.Option("--empty", help="do not load the sample")] = False,
+) -> None:
+    """All three services in the foreground; loads a simulated sample into an empty system."""
+
+    async def work(settings: Settings, server: str) -> bool:
+        await running.run(settings, server, empty=empty)
+        return True
+
+    _with_server(work)
+
+
+@app.command()
+def token(
+    role: Annotated[list[Role], typer.Option(help="may be repeated")],
+    sub: Annotated[str, typer.Option(help="who: for a manager the manager's id")] = "dualbook",
+    department: Annotated[str | None, typer.Option(help="a department head's department")] = None,
+) -> None:
+    """A bearer token of the embedded key, valid for a day, alone on standard output."""
+    with _settings() as settings:
+        if settings.oidc_issuer is not None:
+            raise ValueError("tokens come from the issuer that DUALBOOK_OIDC_ISSUER names")
+        print(issue_token(settings.data, role, sub, department=department))
+
+
+@sources.command("berka")
+def import_berka(
+    folder: Annotated[Path, typer.Argument(help="with trans.asc, account.asc, …")], via: ViaOption = Way.LOG
+) -> None:
+    """Real bank records: the PKDD'99 ("Berka") data set."""
+
+    async def work(settings: Settings, server: str) -> bool:
+        events = list(read_berka(folder))
+        label = "importing Berka"
+        done = await deliver(settings, server, events, via=via.via, label=label, total=len(events))
+        return done.balanced
+
+    _with_server(work)
+
+
+@sources.command("events")
+def import_events(
+    file: Annotated[Path, typer.Argument(help="CloudEvents, one a line, also gzip")], via: ViaOption = Way.LOG
+) -> None:
+    """CloudEvents in NDJSON: core events, and registrations of products, managers, customers and assignments."""
+
+    async def work(settings: Settings, server: str) -> bool:
+        done = await deliver(settings, server, read_events(file), via=via.via, label=f"importing {file.name}")
+        return done.balanced
+
+    _with_server(work)
+
+
+@app.command()
+def simulate(
+    to: Annotated[Target, typer.Option(help="where to")] = Target.LOG,
+    file: Annotated[Path | None, typer.Option(help="with --to file; gzip when it ends in .gz")] = None,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same bank")] = 1,
+    managers: Annotated[int, typer.Option(min=1, max=100_000)] = 24,
+    customers: Annotated[int, typer.Option(min=1, max=10_000_000)] = 600,
+    start: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])] = datetime(2026, 1, 1),  # noqa: DTZ001 a day
+    months: Annotated[int, typer.Option(min=1, max=1200)] = 9,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, help="events a second; default as fast as it goes")
+    ] = None,
+) -> None:
+    """A seeded core bank: customers, accounts, loans that sour and heal, fees, costs, hand-overs."""
+    with _settings():
+        events = simulated(seed, managers=managers, customers=customers, start=_day(start), months=months)
+        if to is Target.FILE:
+            if file is None:
+                raise ValueError("--to file needs --file")
+            print(f"{write_events(file, events):,} events written to {file}")
+            return
+    via: Via = "http" if to is Target.HTTP else "log"
+
+    async def work(settings: Settings, server: str) -> bool:
+        done = await deliver(settings, server, events, via=via, label="simulating", rate=rate)
+        return done.balanced
+
+    _with_server(work)
+
+
+def _day(moment: datetime) -> date:
+    return moment.date()
+
+
+ServiceArgument = Annotated[str | None, typer.Argument(help=" | ".join(SERVICES) + "; default all")]
+
+
+def _chosen(service: str | None) -> list[str]:
+    if service is None:
+        return list(SERVICES)
+    if service not in SERVICES:
+        raise ValueError(f"{service} is none of {', '.join(SERVICES)}")
+    return [service]
+
+
+@app.command()
+def replay(service: ServiceArgument = None) -> None:
+    """Rebuild the views from the events, beside the live ones, and swap."""
+    with _settings() as settings, service_command.server_of(settings) as server:
+        for name in _chosen(service):
+            count = service_command.replay(DEFINITIONS[name], settings, server)
+            print(f"{name}: views rebuilt from {count:,} events")
+
+
+@app.command()
+def verify(service: ServiceArgument = None) -> None:
+    """Recompute hash chain and views; name the first difference and exit with 1 if there is one."""
+    with _settings() as settings, service_command.server_of(settings) as server:
+        for name in _chosen(service):
+            service_command.report(name, service_command.verify(DEFINITIONS[name], settings, server))
+
+
+def main() -> None:
+    """The console script."""
+    app()

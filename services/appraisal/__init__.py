@@ -1,0 +1,6 @@
+"""The appraisal (考核): what managers and departments achieved, both sides of the bank next to each other.
+
+Streams: ``results-<n>``, one a shard of the ledger: the sums of what arrived from it.
+Topics: reads ``ledger.events``; will write ``appraisal.events``.
+Views: result, intake, intake_run, dead_letter.
+"""

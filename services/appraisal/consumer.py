@@ -1,0 +1,58 @@
+"""The appraisal's log door: entries of the ledger, a batch of which becomes one command."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import orjson
+
+from services.appraisal.domain.results import DECIDER, LEDGER_SHARDS, ReceiveResults, entry_of
+from shared.contracts import ledger
+from shared.contracts.envelope import CloudEvent
+from shared.contracts.ledger import EntryBooked
+from shared.contracts.types import parse
+from shared.infrastructure.command_handler import Submission
+from shared.infrastructure.consumer import BatchDoor, Door
+from shared.infrastructure.event_log import Record
+from shared.kernel.errors import Malformed
+from shared.kernel.event import Origin
+
+_POSITION = re.compile(r"(\d{1,4})-(\d{1,18})", re.ASCII)
+
+
+def of_ledger(event: CloudEvent, record: Record) -> Submission | None:
+    """Of the ledger's messages, the entries. Raises Malformed: what cannot be read, or does not balance."""
+    if event.type != EntryBooked.__name__:
+        return None
+    ledger_shard, position = place_of(event, record)
+    entry = entry_of(parse(EntryBooked, event.data), position, record.offset)
+    trace = event.extensions.get("traceparent")
+    metadata = orjson.dumps({"traceparent": trace} if trace else {}).decode()
+    cause = f"{record.topic}/{record.partition}/{record.offset}"
+    return Submission(DECIDER, ReceiveResults(ledger_shard, (entry,)), Origin(event.source, cause, metadata))
+
+
+def place_of(event: CloudEvent, record: Record) -> tuple[int, int]:
+    """Shard and position of an entry in the ledger, from the extension attribute ``ledgerposition``.
+
+    Raises Malformed without one, and for a shard in another's partition: the two are the same by contract.
+    """
+    match = _POSITION.fullmatch(event.extensions.get("ledgerposition", ""))
+    if match is None:
+        raise Malformed('ledgerposition: must be the ledger\'s shard and position, such as "3-1071"')
+    ledger_shard, position = int(match[1]), int(match[2])
+    if ledger_shard != record.partition or ledger_shard >= LEDGER_SHARDS:
+        raise Malformed(f"ledgerposition: shard {ledger_shard} cannot be in partition {record.partition}")
+    return ledger_shard, position
+
+
+def together(submissions: Sequence[Submission]) -> Submission:
+    """The entries of several submissions of one partition as one command, caused by a stretch of the log."""
+    commands: list[ReceiveResults] = [submission.command for submission in submissions]
+    first, last = submissions[0].origin, submissions[-1].origin
+    cause = f"{first.cause}-{last.cause.rpartition('/')[2]}"
+    entries = tuple(entry for command in commands for entry in command.entries)
+    return Submission(DECIDER, ReceiveResults(commands[0].ledger_shard, entries), Origin(first.actor, cause))
+
+
+DOORS: Mapping[str, Door] = {ledger.TOPIC: BatchDoor(of_ledger, together)}
+"""What the appraisal does with each topic's messages."""

@@ -1,0 +1,1 @@
+"""The appraisal's rules, pure: one aggregate or one calculation a file."""

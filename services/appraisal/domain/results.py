@@ -1,0 +1,222 @@
+"""Results received (业绩): what a batch of the ledger's entries adds to each centre's months.
+
+The aggregate is one shard of the ledger. The ledger keeps every entry; kept here is only what a batch of them
+adds up to, and which entries these were. An entry counts once, by its position in the ledger, however often,
+in whatever order and in whatever company it arrives.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import orjson
+
+from shared.contracts.ledger import EntryBooked
+from shared.kernel.books import Book
+from shared.kernel.decider import Decider
+from shared.kernel.errors import Malformed
+from shared.kernel.event import Fact
+from shared.kernel.money import format_money
+from shared.kernel.period import format_month, parse_month
+
+Cell = tuple[str, int, str, str]
+"""Book, month ``YYYYMM``, centre id and line."""
+
+Sums = Mapping[Cell, int]
+"""Signed sums in minor units. A sum of zero is kept: the centre had a result, though one of nothing."""
+
+Run = tuple[int, int]
+"""Ledger positions from the first to the last, both included, without a gap."""
+
+_SALTS = "fedbaabj"
+"""One letter a ledger shard: with it, the stream of shard n falls into shard n of this service's store, so
+that the partitions of the log can be worked side by side and never wait for one another."""
+
+LEDGER_SHARDS = len(_SALTS)
+
+# --- commands -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """What appraisal takes from one entry; ``position`` is its place in the ledger's shard."""
+
+    position: int
+    log_offset: int
+    business_date: date
+    results: Sums
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveResults:
+    """Take in entries of one ledger shard."""
+
+    ledger_shard: int
+    entries: Sequence[LedgerEntry]
+
+
+def entry_of(booked: EntryBooked, position: int, log_offset: int) -> LedgerEntry:
+    """Raises Malformed where the period is no month, or a book does not add up to the entry's lines (I2)."""
+    month = parse_month(booked.period)
+    results: dict[Cell, int] = {}
+    for line in booked.lines.keys() | {line for parts in booked.books.values() for line in parts}:
+        for book in Book:
+            parts, total = booked.books.get(book, {}).get(line, {}), booked.lines.get(line, 0)
+            if sum(parts.values()) != total:
+                raise Malformed(f"books.{book}.{line}: must add up to {format_money(total)}")
+            for centre_id, amount in parts.items():
+                results[book.value, month, centre_id, line.value] = amount
+    return LedgerEntry(position, log_offset, booked.business_date, results)
+
+
+# --- events -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsReceived:
+    """Entries of a ledger shard were taken in: those at ``positions``, found between two places in the log.
+
+    ``business_date`` is the latest of theirs.
+    """
+
+    ledger_shard: int
+    first_offset: int
+    last_offset: int
+    positions: tuple[Run, ...]
+    business_date: date
+    results: Sums
+
+    @property
+    def stream(self) -> str:
+        return stream_of(self.ledger_shard)
+
+    @property
+    def entries(self) -> int:
+        """How many entries these are."""
+        return sum(last - first + 1 for first, last in self.positions)
+
+    def to_json(self) -> bytes:
+        """Sums by book, month, centre and line as decimal strings, in a fixed order."""
+        books: dict[str, dict[str, dict[str, dict[str, str]]]] = {}
+        for (book, month, centre_id, line), amount in sorted(self.results.items()):
+            centres = books.setdefault(book, {}).setdefault(format_month(month), {})
+            centres.setdefault(centre_id, {})[line] = format_money(amount)
+        return orjson.dumps(
+            {
+                "ledger_shard": self.ledger_shard,
+                "first_offset": self.first_offset,
+                "last_offset": self.last_offset,
+                "positions": self.positions,
+                "entries": self.entries,
+                "business_date": self.business_date,
+                "results": books,
+            }
+        )
+
+
+def read_results(data: str) -> ResultsReceived:
+    """Read a stored ResultsReceived back."""
+    stored = orjson.loads(data)
+    return ResultsReceived(
+        ledger_shard=stored["ledger_shard"],
+        first_offset=stored["first_offset"],
+        last_offset=stored["last_offset"],
+        positions=tuple((first, last) for first, last in stored["positions"]),
+        business_date=date.fromisoformat(stored["business_date"]),
+        results=_cells(stored["results"]),
+    )
+
+
+def _cells(books: Mapping[str, Any]) -> Sums:
+    return {
+        (book, parse_month(month), centre_id, line): _minor_units(amount)
+        for book, months in books.items()
+        for month, centres in months.items()
+        for centre_id, lines in centres.items()
+        for line, amount in lines.items()
+    }
+
+
+def _minor_units(amount: str) -> int:
+    """A sum of ours, always with two places; it may have more digits than parse_money grants an amount."""
+    return int(amount.replace(".", ""))
+
+
+# --- state --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Which positions of a ledger shard were taken in: ascending runs, at least where a command asks."""
+
+    runs: tuple[Run, ...] = ()
+
+    def has(self, position: int) -> bool:
+        """Whether the entry at this position was taken in."""
+        index = bisect_right(self.runs, position, key=lambda run: run[0])
+        return index > 0 and position <= self.runs[index - 1][1]
+
+
+def runs_of(positions: Iterable[int]) -> tuple[Run, ...]:
+    """Distinct positions as runs, in ascending order."""
+    runs: list[Run] = []
+    for position in sorted(positions):
+        if runs and runs[-1][1] == position - 1:
+            runs[-1] = (runs[-1][0], position)
+        else:
+            runs.append((position, position))
+    return tuple(runs)
+
+
+# --- decide -------------------------------------------------------------------------------------------------
+
+
+def decide(command: ReceiveResults, received: Received, _: None) -> Sequence[Fact]:
+    """One fact for all entries that are new, if any is. Refuses nothing: messages are judged before."""
+    new: dict[int, LedgerEntry] = {}
+    for entry in command.entries:
+        if not received.has(entry.position):
+            new.setdefault(entry.position, entry)
+    if not new:
+        return []
+    offsets = [entry.log_offset for entry in new.values()]
+    return [
+        ResultsReceived(
+            ledger_shard=command.ledger_shard,
+            first_offset=min(offsets),
+            last_offset=max(offsets),
+            positions=runs_of(new),
+            business_date=max(entry.business_date for entry in new.values()),
+            results=added_up(entry.results for entry in new.values()),
+        )
+    ]
+
+
+def added_up(parts: Iterable[Sums]) -> dict[Cell, int]:
+    """The sums of several, cell by cell."""
+    sums: dict[Cell, int] = {}
+    for part in parts:
+        for cell, amount in part.items():
+            sums[cell] = sums.get(cell, 0) + amount
+    return sums
+
+
+# --- evolve -------------------------------------------------------------------------------------------------
+
+
+def evolve(received: Received, fact: Fact) -> Received:
+    """The positions taken in, with those of one more fact."""
+    assert isinstance(fact, ResultsReceived)  # the stream has no other
+    return Received(tuple(sorted((*received.runs, *fact.positions))))
+
+
+def stream_of(ledger_shard: int) -> str:
+    """The stream of a ledger shard 0 to 7."""
+    return f"results-{ledger_shard}{_SALTS[ledger_shard]}"
+
+
+DECIDER: Decider[ReceiveResults, Received, None] = Decider(
+    stream=lambda command: stream_of(command.ledger_shard), initial=Received(), decide=decide, evolve=evolve
+)

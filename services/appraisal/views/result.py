@@ -1,0 +1,71 @@
+"""Table ``result``: a centre's month, line by line = ``GET /v1/scorecards``.
+
+A fact is added up already; it is written as one additive upsert. Each shard has rows of its own, so that
+parallel consumers never wait for each other, and queries sum over the shards.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.appraisal.domain.results import ResultsReceived
+from services.appraisal.domain.scorecard import Scorecard, Scorecards, score
+from shared.infrastructure.database import driver_of
+from shared.kernel.books import Book, Line
+from shared.kernel.event import StoredEvent
+from shared.kernel.period import Period
+
+_ADD = """
+    INSERT INTO result AS present (shard, book, period, centre_id, line, amount)
+    SELECT * FROM unnest($1::smallint[], $2::book_name[], $3::int[], $4::text[], $5::line_name[],
+                         $6::bigint[])
+    ON CONFLICT (shard, period, book, centre_id, line) DO UPDATE SET amount = present.amount + excluded.amount
+"""
+
+
+class ResultView:
+    """Sums of legs per shard, month, book, centre and line."""
+
+    tables = ("result",)
+
+    async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
+        sums: dict[tuple[int, str, int, str, str], int] = {}
+        for event in events:
+            if isinstance(event.fact, ResultsReceived):
+                for cell, amount in event.fact.results.items():
+                    key = (event.shard, *cell)
+                    sums[key] = sums.get(key, 0) + amount
+        if sums:
+            keys = sorted(sums)
+            driver = await driver_of(connection)
+            await driver.execute(_ADD, *zip(*keys, strict=True), [sums[key] for key in keys])
+
+
+_SUMS = """
+    SELECT book::text AS book, centre_id, line::text AS line, sum(amount)::bigint AS amount
+    FROM result WHERE period BETWEEN :first AND :last
+"""
+_OF_CENTRE = " AND book = cast(:book AS book_name) AND centre_id = :centre_id"
+_GROUPED = " GROUP BY book, centre_id, line"
+_EVER = "SELECT 1 FROM result WHERE book = cast(:book AS book_name) AND centre_id = :centre_id LIMIT 1"
+
+
+async def scorecards(connection: AsyncConnection, period: Period) -> Scorecards:
+    """The scorecards of all centres that have a result in the period."""
+    rows = await connection.execute(text(_SUMS + _GROUPED), {"first": period.first, "last": period.last})
+    return score((Book(row.book), row.centre_id, Line(row.line), row.amount) for row in rows)
+
+
+async def scorecard(
+    connection: AsyncConnection, side: Book, centre_id: str, period: Period
+) -> Scorecard | None:
+    """One centre's scorecard, all zero where it has no result in the period; None where it never had one."""
+    centre = {"book": side.value, "centre_id": centre_id}
+    rows = await connection.execute(
+        text(_SUMS + _OF_CENTRE + _GROUPED), {"first": period.first, "last": period.last, **centre}
+    )
+    found = {Line(row.line): row.amount for row in rows}
+    if not found and (await connection.execute(text(_EVER), centre)).first() is None:
+        return None
+    return Scorecard(centre_id, dict.fromkeys(Line, 0) | found)

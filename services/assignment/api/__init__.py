@@ -1,0 +1,7 @@
+"""The assignment service's HTTP door: request → command or query. One file a subject."""
+
+from services.assignment.api import assignments, customers, managers, proposals
+
+ROUTERS = (managers.router, customers.router, assignments.router, proposals.router)
+
+__all__ = ["ROUTERS"]

@@ -1,0 +1,136 @@
+"""Proposals: what waits for a second person, and that person's word (四眼原则)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from enum import StrEnum
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from services.assignment.api.access import Approver, ProposalReader, today
+from services.assignment.domain import customer as customers
+from services.assignment.domain import proposal as proposals
+from services.assignment.domain.customer import AssignCustomer
+from services.assignment.domain.proposal import DecideProposal, ProposalApproved, ProposalRejected
+from services.assignment.views import proposal as proposal_view
+from services.assignment.views.proposal import ASSIGNMENT, Proposal
+from shared.contracts.assignment import CustomerAssigned
+from shared.contracts.types import Contract, Id, Text
+from shared.infrastructure.auth import Principal
+from shared.infrastructure.command_desk import accepted
+from shared.infrastructure.command_handler import AnyDecider, Outcome, Submission
+from shared.infrastructure.database import Database
+from shared.infrastructure.event_store import versions
+from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, etag, page_of
+from shared.infrastructure.receipts import Answer
+from shared.kernel.errors import Unknown
+from shared.kernel.event import Origin
+
+router = APIRouter(prefix="/v1/proposals", tags=["proposals"])
+
+
+class Status(StrEnum):
+    """What became of a proposal."""
+
+    OPEN = "open"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class Decision(Contract):
+    """Why a proposal is approved or rejected, for those who care to say."""
+
+    reason: Text | None = None
+
+
+def _assignment(content: str, day: date) -> tuple[AnyDecider, object]:
+    assigned = CustomerAssigned.model_validate_json(content)
+    return customers.DECIDER, AssignCustomer(assigned, day, approved=True)
+
+
+_CHANGES: Mapping[str, Callable[[str, date], tuple[AnyDecider, object]]] = {ASSIGNMENT: _assignment}
+"""By kind of proposal: from its content to the command that does what was proposed."""
+
+
+@router.get("")
+async def list_proposals(
+    request: Request,
+    page: PageQuery,
+    _: ProposalReader,
+    status: Annotated[Status | None, Query(description="only proposals of this status")] = None,
+) -> Response:
+    """Proposals in the order in which they were made."""
+    [after] = page.after(str) or ("",)
+    async with request.app.state.database.read() as connection:
+        found = await proposal_view.listed(connection, after, page.limit, status)
+    following = encode_cursor(found[-1].proposal_id) if len(found) == page.limit else None
+    return Json(page_of([one.shown() for one in found], following))
+
+
+@router.get("/{proposal_id}")
+async def get_proposal(request: Request, proposal_id: Id, _: ProposalReader) -> Response:
+    """One proposal, with its `ETag`."""
+    found, version = await _look(request.app.state.database, proposal_id)
+    return Json(found.shown(), headers={"ETag": etag(version)})
+
+
+@router.post("/{proposal_id}/approve")
+async def approve_proposal(
+    request: Request,
+    proposal_id: Id,
+    caller: Approver,
+    desk: Annotated[Commands, Depends(commands)],
+    body: Decision | None = None,
+) -> Response:
+    """Agree to what another person proposed: it is done when the answer arrives, or refused whole (409)."""
+    found, _ = await _look(request.app.state.database, proposal_id)
+    command = _decision(found, caller, body, approve=True)
+    decider, change = _CHANGES[found.kind](found.content, command.today)
+    origin = desk.origin(caller)
+    because = Origin(origin.actor, f"proposal/{proposal_id}", origin.metadata)
+    return await _decide(desk, caller, found, command, [Submission(decider, change, because)])
+
+
+@router.post("/{proposal_id}/reject")
+async def reject_proposal(
+    request: Request,
+    proposal_id: Id,
+    caller: Approver,
+    desk: Annotated[Commands, Depends(commands)],
+    body: Decision | None = None,
+) -> Response:
+    """Refuse what another person proposed; nothing is changed."""
+    found, _ = await _look(request.app.state.database, proposal_id)
+    return await _decide(desk, caller, found, _decision(found, caller, body, approve=False), [])
+
+
+async def _look(database: Database, proposal_id: str) -> tuple[Proposal, int]:
+    """A proposal and its version; raises Unknown."""
+    async with database.snapshot() as connection:
+        found = await proposal_view.find(connection, proposal_id)
+        if found is None:
+            raise Unknown(f"there is no proposal {proposal_id}")
+        return found, (await versions(connection, [found.stream]))[found.stream]
+
+
+def _decision(found: Proposal, caller: Principal, body: Decision | None, *, approve: bool) -> DecideProposal:
+    reason = body.reason if body else None
+    return DecideProposal(found.proposal_id, found.key, approve, caller.subject, today(), reason)
+
+
+async def _decide(
+    desk: Commands, caller: Principal, found: Proposal, command: DecideProposal, changes: Sequence[Submission]
+) -> Response:
+    """The decision and what follows from it in one transaction: a refusal of either leaves both undone."""
+
+    def answer(outcomes: Sequence[Outcome]) -> Answer:
+        decided, *_ = [accepted([outcome]) for outcome in outcomes]  # the refusal of any is raised
+        [event] = decided.events
+        assert isinstance(event.fact, ProposalApproved | ProposalRejected)  # the only ways to decide
+        shown = {**found.shown(), **proposal_view.decision(event, event.fact)}
+        return Answer(200, orjson.dumps(shown), decided.version)
+
+    submission = Submission(proposals.DECIDER, command, desk.origin(caller), desk.expected_version)
+    return await desk.submit_all(caller, [submission, *changes], answer)

@@ -1,0 +1,1 @@
+"""The rules of assignment, pure: one aggregate or one calculation a file."""

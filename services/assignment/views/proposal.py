@@ -1,0 +1,136 @@
+"""Table ``proposal``: proposals and what became of them = ``GET /v1/proposals``."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.assignment.domain.proposal import (
+    AssignmentProposed,
+    Command,
+    Consulted,
+    ProposalApproved,
+    ProposalRejected,
+    ProposeAssignment,
+)
+from services.assignment.views import manager
+from shared.contracts.assignment import CustomerAssigned
+from shared.kernel.event import StoredEvent
+
+ASSIGNMENT = "assignment"
+"""The kind of a proposal whose content is a CustomerAssigned."""
+
+_OPEN = text(
+    "INSERT INTO proposal (proposal_id, key, kind, content, status, proposed_by, proposed_at) "
+    "VALUES (:proposal_id, :key, :kind, :content, 'open', :proposed_by, :proposed_at)"
+)
+_CLOSE = text(
+    "UPDATE proposal "
+    "SET status = :status, decided_by = :decided_by, decided_at = :decided_at, reason = :reason "
+    "WHERE proposal_id = :proposal_id"
+)
+
+
+class ProposalView:
+    """One row a proposal."""
+
+    tables = ("proposal",)
+
+    async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
+        for event in events:
+            fact = event.fact
+            if isinstance(fact, AssignmentProposed):
+                await connection.execute(_OPEN, _opened(event, fact))
+            elif isinstance(fact, ProposalApproved | ProposalRejected):
+                await connection.execute(_CLOSE, decision(event, fact))
+
+
+def _opened(event: StoredEvent, fact: AssignmentProposed) -> dict[str, object]:
+    return {
+        "proposal_id": fact.proposal_id,
+        "key": fact.key,
+        "kind": ASSIGNMENT,
+        "content": fact.assignment.to_json().decode(),
+        "proposed_by": fact.proposed_by,
+        "proposed_at": event.recorded_at,
+    }
+
+
+def decision(event: StoredEvent, fact: ProposalApproved | ProposalRejected) -> dict[str, object]:
+    """What a decision changes of a proposal."""
+    return {
+        "proposal_id": fact.proposal_id,
+        "status": "approved" if isinstance(fact, ProposalApproved) else "rejected",
+        "decided_by": fact.decided_by,
+        "decided_at": event.recorded_at,
+        "reason": fact.reason,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A proposal as it stands; ``content`` is the JSON of what is to be done."""
+
+    proposal_id: str
+    key: str
+    kind: str
+    content: str
+    status: str
+    proposed_by: str
+    proposed_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    reason: str | None
+
+    @property
+    def stream(self) -> str:
+        return f"proposal-{self.key}#{self.proposal_id}"
+
+    def shown(self) -> dict[str, object]:
+        """As callers see it."""
+        values = asdict(self)
+        del values["key"]
+        return {**values, "content": orjson.Fragment(self.content)}
+
+
+_SELECT = """
+    SELECT proposal_id, key, kind, content::text AS content, status, proposed_by, proposed_at,
+           decided_by, decided_at, reason
+    FROM proposal
+"""
+
+
+async def consult(connection: AsyncConnection, commands: Sequence[Command]) -> Consulted:
+    """The managers on record among those named, and what is proposed already for the same customers."""
+    wanted = [command.assigned for command in commands if isinstance(command, ProposeAssignment)]
+    if not wanted:
+        return Consulted()
+    named = {share.manager_id for assigned in wanted for share in assigned.shares}
+    rows = await connection.execute(
+        text(_SELECT + " WHERE key = ANY(:keys) AND kind = :kind AND status = 'open'"),
+        {"keys": [assigned.customer_id for assigned in wanted], "kind": ASSIGNMENT},
+    )
+    proposed = {row.proposal_id: CustomerAssigned.model_validate_json(row.content) for row in rows}
+    return Consulted(await manager.known(connection, named), proposed)
+
+
+async def find(connection: AsyncConnection, proposal_id: str) -> Proposal | None:
+    """A proposal."""
+    rows = await connection.execute(text(_SELECT + " WHERE proposal_id = :id"), {"id": proposal_id})
+    row = rows.first()
+    return Proposal(**row._mapping) if row else None
+
+
+async def listed(connection: AsyncConnection, after: str, limit: int, status: str | None) -> list[Proposal]:
+    """Proposals in the order in which they were made beyond a place; all, or those of a status."""
+    rows = await connection.execute(
+        text(
+            _SELECT + " WHERE proposal_id > :after AND (cast(:status AS text) IS NULL OR status = :status) "
+            "ORDER BY proposal_id LIMIT :limit"
+        ),
+        {"after": after, "limit": limit, "status": status},
+    )
+    return [Proposal(**row._mapping) for row in rows]
