@@ -1,12 +1,12 @@
-"""``python -m deploy.local.contracts`` writes the events' schemas and the AsyncAPI document to ``deploy/contracts``.
+"""``python -m deploy.local.contracts``: events' schemas and the AsyncAPI document, to ``deploy/contracts``.
 
-``--check`` writes nothing, and exits with 1 where the files are not what the code says. Either way a change that
-would break somebody is named and refused, until ``--breaking`` says that it is meant. ``--against main`` looks for
-such changes since another revision: for builds that must not trust the files beside the code.
+``--check`` writes nothing, and exits with 1 where the files are not what the code says. Either way a change
+that would break somebody is named and refused, until ``--breaking`` says that it is meant. ``--against main``
+looks for such changes since another revision: for builds that must not trust the files beside the code.
 
-Events are kept for ever and read by others, so a change must hold in both directions: what was written yesterday
-can be read tomorrow, and who was built yesterday can read what is written tomorrow. That leaves new optional
-fields, and descriptions.
+Events are kept for ever and read by others, so a change must hold in both directions: what was written
+yesterday can be read tomorrow, and who was built yesterday can read what is written tomorrow. That leaves new
+optional fields, and descriptions.
 """
 
 import argparse
@@ -60,9 +60,10 @@ def _breaks(path: str, old: tuple[Schema, Schema], new: tuple[Schema, Schema]) -
             yield from _breaks(inner, (was[name], old[1]), (now[name], new[1]))
         elif was.get(name) != now.get(name):
             yield path, f"{name} changed"
+    rest = (was.keys() | now.keys()) - _WORDS - _STRUCTURE - set(_INNER)
     if "anyOf" in was or "anyOf" in now:
-        return  # the alternatives were compared one by one
-    for name in sorted((was.keys() | now.keys()) - _WORDS - _STRUCTURE - set(_INNER)):
+        rest &= {"default"}  # alternatives are compared one by one, with what belongs to each
+    for name in sorted(rest):
         if was.get(name) != now.get(name):
             yield path, f"{name} changed from {was.get(name)!r} to {now.get(name)!r}"
 

@@ -20,6 +20,7 @@ from services.assignment.views.portfolio import PortfolioView
 from services.assignment.views.proposal import ProposalView
 from shared.contracts import assignment as contract
 from shared.contracts.assignment import SOURCE, TOPIC
+from shared.contracts.asyncapi import asyncapi_of
 from shared.contracts.types import Contract
 from shared.infrastructure.command_handler import Aggregate, folded
 from shared.infrastructure.event_log import Message
@@ -66,4 +67,5 @@ def define(_: Settings) -> ServiceDefinition:
         publications=PUBLICATIONS,
         doors=DOORS,
         routers=ROUTERS,
+        asyncapi=partial(asyncapi_of, "assignment"),
     )

@@ -20,15 +20,16 @@ from services.ledger.views.loan import LoanView
 from services.ledger.views.policy import PolicyView
 from services.ledger.views.product import ProductView
 from shared.contracts.assignment import CustomerAssigned
+from shared.contracts.asyncapi import asyncapi_of
 from shared.contracts.ledger import SOURCE, TOPIC
 from shared.infrastructure import dead_letters
 from shared.infrastructure.command_handler import Aggregate, folded, stateless
 from shared.infrastructure.event_log import Message
-from shared.infrastructure.event_store import History
+from shared.infrastructure.event_store import FactReader, History
 from shared.infrastructure.publication import publish_as
 from shared.infrastructure.runtime import ServiceDefinition
 
-READERS = {
+READERS: Mapping[str, FactReader] = {
     "EntryBooked": read_entry,
     "CustomerAssigned": CustomerAssigned.model_validate_json,
     "ProductDefined": ProductDefined.model_validate_json,
@@ -67,4 +68,5 @@ def define(settings: Settings) -> ServiceDefinition:
         },
         doors=DOORS,
         routers=ROUTERS,
+        asyncapi=partial(asyncapi_of, "ledger"),
     )

@@ -42,7 +42,7 @@ class CoreEvent(Contract):
     """What all core events carry. ``currency``, where given, must be the installation's base currency."""
 
     business_date: BusinessDate
-    customer_id: Id
+    customer_id: Id | None = None
     product_code: Id
     currency: str | None = None
 
@@ -50,7 +50,13 @@ class CoreEvent(Contract):
     """Name of the field that identifies the account or loan the event is about."""
 
 
-class DepositPosted(CoreEvent):
+class CustomerEvent(CoreEvent):
+    """What happens to a customer: all core events but a manager's own cost."""
+
+    customer_id: Id
+
+
+class DepositPosted(CustomerEvent):
     """Money paid into (+) or drawn from (−) a deposit account."""
 
     account_id: Id
@@ -58,7 +64,7 @@ class DepositPosted(CoreEvent):
     account: ClassVar[str | None] = "account_id"
 
 
-class LoanEvent(CoreEvent):
+class LoanEvent(CustomerEvent):
     """What events about a loan share."""
 
     loan_id: Id
@@ -100,7 +106,7 @@ class LoanRecovered(LoanEvent):
     amount: Amount
 
 
-class FeeCharged(CoreEvent):
+class FeeCharged(CustomerEvent):
     """A fee, by kind: intermediary (中间业务), settlement (国际结算) or credit_risk (授信风险费)."""
 
     kind: Literal["intermediary", "settlement", "credit_risk"]
@@ -110,7 +116,6 @@ class FeeCharged(CoreEvent):
 class CostIncurred(CoreEvent):
     """A direct cost of a customer, or, with ``manager_id``, of that manager alone."""
 
-    customer_id: Id | None = None  # type: ignore[assignment]  # the one event that may concern no customer
     manager_id: CentreId | None = None
     amount: Amount
 

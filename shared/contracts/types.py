@@ -116,9 +116,14 @@ ContractT = TypeVar("ContractT", bound=Contract)
 
 
 def parse(contract: type[ContractT], data: bytes) -> ContractT:
-    """Read a message's data; raises Malformed naming every field that breaks a rule, and the rule."""
+    """Read a message's data; raises Malformed naming every field that breaks a rule, and the rule.
+
+    The JSON is read strictly (no NaN, no infinite numbers), as data may be kept to the byte for other readers.
+    """
     try:
-        return contract.model_validate_json(data)
+        return contract.model_validate(orjson.loads(data))
+    except orjson.JSONDecodeError as error:
+        raise Malformed(f"data: is not JSON ({error})") from None
     except ValidationError as error:
         broken = (describe(dict(one)) for one in error.errors(include_url=False, include_input=False))
         raise Malformed("; ".join(f"{path}: {rule}" if path else rule for path, rule in broken)) from None

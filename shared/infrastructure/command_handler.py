@@ -17,7 +17,6 @@ from shared.kernel.decider import Decider
 from shared.kernel.errors import Refusal, StaleVersion
 from shared.kernel.event import Origin, StoredEvent
 
-
 AnyDecider = Decider[Any, Any, Any]
 
 

@@ -42,8 +42,8 @@ Door = Callable[[CloudEvent, Record], Submission | None]
 class BatchDoor:
     """A door whose messages of one transaction become one command.
 
-    ``read`` judges each message alone; ``combine`` makes one submission of several, in their order. A combined
-    command that is refused breaks its batch, which is then halved until the one refused message is found.
+    ``read`` judges each message alone; ``combine`` makes one submission of several, in their order. Refused,
+    a combined command breaks its batch, which is then halved until the one refused message is found.
     """
 
     read: Door

@@ -18,6 +18,7 @@ from shared.contracts.types import Contract
 from shared.infrastructure.command_handler import Aggregate, Submission
 from shared.infrastructure.database import copy
 from shared.infrastructure.event_log import Message, Record
+from shared.infrastructure.event_store import FactReader
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refusal, Unknown
 from shared.kernel.event import Fact, Origin, StoredEvent
@@ -92,7 +93,7 @@ async def _load(connection: AsyncConnection, commands: Sequence[Any]) -> dict[st
 
 
 AGGREGATE = Aggregate(DECIDER, _load)
-READERS = {
+READERS: Mapping[str, FactReader] = {
     "MessageRefused": MessageRefused.model_validate_json,
     "MessageReplayed": MessageReplayed.model_validate_json,
 }

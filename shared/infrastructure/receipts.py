@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.kernel.errors import Refusal
 
-
 _LOCK = 0x72637074  # "rcpt"
 
 

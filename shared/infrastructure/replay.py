@@ -108,6 +108,8 @@ class _Rebuild:
             await self._connection.execute(
                 text(f"CREATE TEMPORARY TABLE {table} (LIKE public.{table} INCLUDING ALL) ON COMMIT DROP")
             )
+        # a session that has worked before holds plans that name the live tables
+        await self._connection.execute(text("DISCARD PLANS"))
 
     async def project_all(self) -> None:
         """Project every event that is there and was not projected yet."""

@@ -4,12 +4,14 @@ It shares no code with the services: amounts are Decimal, events are the plain J
 and every question walks through all legs. Where it and the ledger differ, one of them is wrong.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+
+from hypothesis import strategies as st
 
 CENT = Decimal("0.01")
 LINES = (
@@ -38,6 +40,40 @@ PROVISION_RATES = {
     "doubtful": Decimal(50),
     "loss": Decimal(100),
 }
+
+
+def core_event(event_id: str, kind: str, business_date: str, /, **data: Any) -> dict[str, Any]:
+    """A core event as core banking sends it: CloudEvents in structured form."""
+    return {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": "core-banking",
+        "type": kind,
+        "time": f"{business_date}T09:30:00+08:00",
+        "subject": data.get("customer_id") or data.get("manager_id", ""),
+        "data": {"business_date": business_date, **data},
+    }
+
+
+PRODUCTS = {"DEM": "deposits", "TRM": "lending", "AGT": "intermediary"}
+ASSIGNMENTS = {"c1": {"m1": "1"}, "c2": {"m1": "0.6", "m2": "0.4"}}
+"""Who looks after whom from 2026-07-01 on, in the worked example (§11)."""
+
+_C1 = {"customer_id": "c1", "currency": "CNY"}
+_C2 = {"customer_id": "c2", "currency": "CNY"}
+_L1 = {**_C2, "loan_id": "l1", "product_code": "TRM"}
+WORKED_EXAMPLE = [
+    core_event("e1", "DepositPosted", "2026-07-01", **_C1,
+               account_id="a1", product_code="DEM", amount="900000.00"),
+    core_event("e2", "DepositPosted", "2026-07-05", **_C2,
+               account_id="a2", product_code="DEM", amount="100000.01"),
+    core_event("e3", "LoanDisbursed", "2026-07-08", **_L1, amount="600000.00"),
+    core_event("e4", "LoanRepaid", "2026-07-15", **_L1, principal="100000.00", interest="2500.00"),
+    core_event("e5", "FeeCharged", "2026-07-18", **_C1,
+               kind="intermediary", product_code="AGT", amount="800.00"),
+    core_event("e6", "LoanReclassified", "2026-07-25", **_L1, to_class="substandard"),
+]  # fmt: skip
+"""The core events of the worked example (§11)."""
 
 
 class Refused(Exception):
@@ -160,26 +196,25 @@ class ReferenceLedger:
     # --- booking ---
 
     def book(self, event_id: str, kind: str, data: Mapping[str, Any]) -> str:
-        """Book an event: "accepted", "duplicate", or "rejected" by raising Refused."""
-        if event_id in self.booked:
-            return "duplicate"
+        """Book an event: "accepted" or "duplicate"; raises Refused. The unreadable is never a duplicate."""
         day = date.fromisoformat(data["business_date"])
-        amounts = {
-            name: self._amount(name, data) for name in ("amount", "principal", "interest") if name in data
-        }
+        named = [name for name in ("amount", "principal", "interest") if name in data]
+        amounts = {name: self._amount(name, data) for name in named}
         self._check_amounts(kind, amounts)
-        if data.get("currency", self.currency) != self.currency:
-            raise Refused("currency")
         if kind == "LoanReclassified" and data["to_class"] not in PROVISION_RATES:
             raise Refused("to_class")
+        if kind == "FeeCharged" and data["kind"] not in FEE_LINES:
+            raise Refused("kind")
+        if event_id in self.booked:
+            return "duplicate"
+        if data.get("currency", self.currency) != self.currency:
+            raise Refused("currency")
         department = self.department_of(data["product_code"], day)
         if kind.startswith("Loan"):
             totals = self._loan_totals(kind, data, amounts, day)
         elif kind == "DepositPosted":
             totals = {"deposit_balance": amounts["amount"]}
         elif kind == "FeeCharged":
-            if data["kind"] not in FEE_LINES:
-                raise Refused("kind")
             totals = {FEE_LINES[data["kind"]]: amounts["amount"]}
         else:
             assert kind == "CostIncurred"
@@ -196,13 +231,10 @@ class ReferenceLedger:
 
     def _amount(self, name: str, data: Mapping[str, Any]) -> Decimal:
         text = data[name]
-        try:
-            amount = Decimal(text) if isinstance(text, str) else None
-        except InvalidOperation:
-            amount = None
-        if amount is None or amount != amount.quantize(CENT):
+        units, _, places = text.removeprefix("-").partition(".") if isinstance(text, str) else ("", "", "")
+        if not (set(units + places) <= set("0123456789") and 0 < len(units) <= 15 and len(places) <= 2):
             raise Refused(name)
-        return amount
+        return Decimal(text)
 
     def _check_amounts(self, kind: str, amounts: Mapping[str, Decimal]) -> None:
         for name, amount in amounts.items():
@@ -293,6 +325,76 @@ class ReferenceLedger:
         return rounded(sum((Fraction(self.stock(book, centre, line, day)) for day in days), Fraction(0)) / 3)
 
 
-def half_even(amount: Decimal) -> Decimal:
-    """Decimal's own rounding to one hundredth."""
-    return amount.quantize(CENT, ROUND_HALF_EVEN)
+# --- random histories ---
+
+_sums = st.one_of(
+    st.integers(1, 9).map(lambda cents: f"0.0{cents}"),
+    st.integers(1, 10**8).map(lambda cents: str(Decimal(cents).scaleb(-2))),
+)
+_odd_sums = st.sampled_from(["0", "0.00", "-5.00", "1.234", "1e5", "", "٥", 5, 1.5, None, "1000000000000000"])
+_days = st.dates(date(2026, 6, 28), date(2026, 9, 3)).map(date.isoformat)
+
+
+def _mostly(usual: st.SearchStrategy[Any], odd: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.integers(0, 19).flatmap(lambda draw: usual if draw else odd)
+
+
+@st.composite
+def random_core_event(draw: st.DrawFn, loans: Sequence[str] = ("l1", "l2", "l3")) -> dict[str, Any]:
+    """One core event of any kind, now and then one that must be refused. Its id is free to be given."""
+    kind = draw(st.sampled_from(_KINDS))
+    sums = _mostly(_sums, _odd_sums)
+    data: dict[str, Any] = {
+        "customer_id": draw(st.sampled_from(["c1", "c2", "c3"])),
+        "product_code": draw(_mostly(st.sampled_from(sorted(PRODUCTS)), st.just("XXX"))),
+    }
+    if draw(st.booleans()):
+        data["currency"] = draw(_mostly(st.just("CNY"), st.just("USD")))
+    if kind.startswith("Loan"):
+        data["loan_id"] = draw(st.sampled_from(loans))
+    match kind:
+        case "DepositPosted":
+            data["account_id"] = "a-" + data["customer_id"]
+            data["amount"] = draw(_mostly(st.one_of(_sums, _sums.map(lambda paid: "-" + paid)), _odd_sums))
+        case "LoanRepaid":
+            data["principal"] = draw(st.one_of(st.just("0.00"), sums))
+            data["interest"] = draw(st.one_of(st.just("0.00"), sums))
+        case "LoanReclassified":
+            data["to_class"] = draw(_mostly(st.sampled_from(sorted(PROVISION_RATES)), st.just("rotten")))
+        case "LoanWrittenOff":
+            pass
+        case "FeeCharged":
+            data["kind"] = draw(_mostly(st.sampled_from(sorted(FEE_LINES)), st.just("tip")))
+            data["amount"] = draw(sums)
+        case _:
+            data["amount"] = draw(sums)
+    if kind == "CostIncurred" and draw(st.booleans()):
+        data["manager_id"] = draw(st.sampled_from(["m1", "m9"]))
+        if draw(st.booleans()):
+            del data["customer_id"]
+    return core_event("", kind, draw(_days), **data)
+
+
+_KINDS = (
+    "DepositPosted",
+    "LoanDisbursed",
+    "LoanDisbursed",
+    "LoanRepaid",
+    "LoanRepaid",
+    "LoanReclassified",
+    "LoanReclassified",
+    "LoanWrittenOff",
+    "LoanRecovered",
+    "FeeCharged",
+    "CostIncurred",
+)
+
+
+@st.composite
+def random_history(draw: st.DrawFn, most: int = 40) -> list[dict[str, Any]]:
+    """Core events in the order of their arrival; now and then an id comes again."""
+    events = draw(st.lists(random_core_event(), min_size=1, max_size=most))
+    for number, event in enumerate(events):
+        again = draw(st.integers(0, 14)) == 0
+        event["id"] = f"e{draw(st.integers(0, number)) if again else number}"
+    return events

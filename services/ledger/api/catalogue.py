@@ -4,6 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
+import orjson
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
@@ -43,7 +44,7 @@ async def put_product(
     today = datetime.now(BANK_TIME).date()
     command = DefineProduct(code, body.department_id, body.name, body.effective_from, today)
     return await desk.submit(
-        caller, products.DECIDER, command, lambda accepted: accepted.events[0].fact.model_dump(mode="json")
+        caller, products.DECIDER, command, lambda accepted: orjson.loads(accepted.events[0].data)
     )
 
 
@@ -54,8 +55,9 @@ async def list_products(request: Request, page: PageQuery, _: Anyone) -> dict[st
     place = (after[0], date.fromisoformat(after[1])) if after else ("", EVER)
     async with request.app.state.database.read() as connection:
         found = await product_view.products(connection, place, page.limit)
-    last = found[-1] if len(found) == page.limit else None
-    return page_of(found, last and encode_cursor(last["product_code"], last["effective_from"]))
+    if len(found) < page.limit:
+        return page_of(found, None)
+    return page_of(found, encode_cursor(found[-1]["product_code"], found[-1]["effective_from"]))
 
 
 @router.put("/policies/{month}")

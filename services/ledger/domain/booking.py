@@ -194,8 +194,8 @@ def evolve(book: CustomerBook, fact: Fact) -> CustomerBook:
 def same(command: Command, stored: str) -> bool:
     """Whether a message that came again says what was stored for the first of its id."""
     if isinstance(command, FollowAssignment):
-        return orjson.loads(stored) == orjson.loads(command.assigned.to_json())
-    return bool(orjson.loads(stored)["source_data"] == orjson.loads(command.data))
+        return bool(orjson.loads(stored) == orjson.loads(command.assigned.to_json()))
+    return bool(orjson.loads(stored).get("source_data") == orjson.loads(command.data))
 
 
 DECIDER: Decider[Command, CustomerBook, Bank] = Decider(attrgetter("stream"), CustomerBook(), decide, evolve)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -60,6 +61,11 @@ class PolicySet(PolicyTerms):
         return STREAM
 
 
+DEFAULT_PROVISION_RATES: Mapping[LoanClass, Decimal] = MappingProxyType(
+    dict(zip(LoanClass, (Decimal(rate) for rate in (0, 0, 30, 50, 100)), strict=True))
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """All rates in force for a month. ``version`` names the month they were last changed for."""
@@ -68,14 +74,8 @@ class Policy:
     lend_out_rate: Decimal = Decimal("2.40")
     borrow_in_rate: Decimal = Decimal("3.00")
     day_basis: int = 360
-    provision_rates: Mapping[LoanClass, Decimal] = None  # type: ignore[assignment]  # set below, a mapping has no literal
+    provision_rates: Mapping[LoanClass, Decimal] = DEFAULT_PROVISION_RATES
     version: str = "default"
-
-    def __post_init__(self) -> None:
-        if self.provision_rates is None:
-            object.__setattr__(
-                self, "provision_rates", dict(zip(LoanClass, _DEFAULT_PROVISIONS, strict=True))
-            )
 
     def amended(self, terms: PolicyTerms, version: str) -> "Policy":
         """This policy with what ``terms`` set."""
@@ -91,9 +91,6 @@ class Policy:
             {**self.provision_rates, **(terms.provision_rates or {})},
             version,
         )
-
-
-_DEFAULT_PROVISIONS = [Decimal(rate) for rate in (0, 0, 30, 50, 100)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,4 @@ async def timelines(connection: AsyncConnection, customer_ids: Iterable[str]) ->
     entries: dict[str, list[tuple[object, ...]]] = {}
     for customer_id, day, shares in rows:
         entries.setdefault(customer_id, []).append((day, orjson.loads(shares)))
-    return {
-        customer_id: Timeline(*zip(*mine, strict=True))  # type: ignore[arg-type]
-        for customer_id, mine in entries.items()
-    }
+    return {customer_id: Timeline(*zip(*mine, strict=True)) for customer_id, mine in entries.items()}

@@ -29,7 +29,7 @@ async def statement(connection: AsyncConnection, book: str, centre_id: str, peri
         text(_STATED + " AND centre_id = :centre_id GROUP BY centre_id, line"),
         {"book": book, "centre_id": centre_id, "first": period.first, "last": period.last},
     )
-    return state(book, centre_id, period, [row._mapping for row in rows])
+    return state(book, centre_id, period, [dict(row._mapping) for row in rows])
 
 
 async def statements(connection: AsyncConnection, book: str, period: Period) -> list[Statement]:
@@ -40,7 +40,7 @@ async def statements(connection: AsyncConnection, book: str, period: Period) -> 
     )
     by_centre: dict[str, list[Mapping[str, object]]] = {}
     for row in rows:
-        by_centre.setdefault(row.centre_id, []).append(row._mapping)
+        by_centre.setdefault(row.centre_id, []).append(dict(row._mapping))
     return [state(book, centre_id, period, mine) for centre_id, mine in by_centre.items()]
 
 

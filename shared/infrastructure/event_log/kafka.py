@@ -171,7 +171,7 @@ class KafkaLog:
             raise LogUnavailable("the reader is not started")
         try:
             async with asyncio.timeout(10):
-                wanted = []
+                wanted: list[TopicPartition] = []
                 for topic in topics:
                     numbers = await reader._client._wait_on_metadata(topic)
                     wanted.extend(TopicPartition(topic, number) for number in numbers)

@@ -51,7 +51,7 @@ async def replay_dead_letter(
                 raise outcome.refusal
         first = outcomes[0]
         assert isinstance(first, Accepted | Duplicate)
-        status = "accepted" if isinstance(first, Accepted) else "duplicate"
+        status = "accepted" if isinstance(first, Accepted) and first.events else "duplicate"
         return Answer(200, orjson.dumps({"id": dead_letter_id, "status": status}))
 
     return await desk.submit_all(caller, [submission, replayed], answer)

@@ -7,8 +7,6 @@ import pytest
 
 from tests.integration.assignment.bank import Bank, assignment
 
-HALVES = {"m1": "0.5", "m2": "0.50"}
-
 
 async def test_an_assignment_is_answered_with_its_entry_and_version(bank: Bank) -> None:
     answer = await bank.assign("c1", bank.today, by=bank.assigner, m1="0.6", m2="0.4")
@@ -60,7 +58,7 @@ async def test_a_portfolio_shows_what_a_manager_looks_after_on_a_day(bank: Bank)
     for customer_id in ("c2", "c3"):
         await bank.welcome(customer_id)
     await bank.assign("c1", bank.past, m1="1")
-    await bank.assign("c1", bank.today, **HALVES)
+    await bank.assign("c1", bank.today, m1="0.5", m2="0.50")
     await bank.assign("c2", bank.past, m1="1")
     await bank.assign("c2", bank.today)
     await bank.assign("c3", bank.past, m1="0.3", m2="0.7")

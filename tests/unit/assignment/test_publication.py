@@ -9,7 +9,6 @@ from services.assignment.domain.customer import CustomerRegistered
 from services.assignment.domain.manager import ManagerRegistered
 from services.assignment.main import PUBLICATIONS, READERS
 from shared.contracts.assignment import CustomerAssigned, ManagerShare
-from shared.contracts.types import Contract
 
 MANAGER = ManagerRegistered(
     manager_id="m1",
@@ -59,7 +58,9 @@ def test_an_event_is_published_by_its_key_without_what_is_sealed(
 
 
 @pytest.mark.parametrize("fact", [MANAGER, CUSTOMER, ASSIGNED])
-def test_a_stored_event_is_read_back_as_it_was(fact: Contract) -> None:
+def test_a_stored_event_is_read_back_as_it_was(
+    fact: ManagerRegistered | CustomerRegistered | CustomerAssigned,
+) -> None:
     assert READERS[type(fact).__name__](fact.to_json().decode()) == fact
 
 
