@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -29,6 +31,14 @@ class Services:
         self._environment = {**os.environ, f"{PREFIX}DATABASE_URL": server}
         self._logs = settings.data / "logs"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    @staticmethod
+    def free_base_port() -> int:
+        """A base port whose services' ports are all free now, below those that outgoing connections take."""
+        while True:
+            base = random.randrange(10_000, 20_000, 10)
+            if all(_is_free(base + offset) for offset in range(1, len(SERVICES) + 1)):
+                return base
 
     def start(self) -> None:
         """Start all three; they migrate their databases by themselves."""
@@ -95,6 +105,16 @@ class Services:
                 process.kill()
                 process.wait()
         self._processes.clear()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 async def _is_ready(client: httpx.AsyncClient, url: str) -> bool:

@@ -219,10 +219,8 @@ class ReferenceLedger:
         else:
             assert kind == "CostIncurred"
             totals = {"direct_cost": -amounts["amount"]}
-        if "manager_id" in data:
-            shares = {data["manager_id"]: Decimal(1)}
-        else:
-            shares = self.shares_on(data["customer_id"], day)
+        alone = {data["manager_id"]: Decimal(1)} if "manager_id" in data else None
+        shares = alone or self.shares_on(data["customer_id"], day)
         for line, total in totals.items():
             if total:
                 self._add_legs(event_id, line, total, shares, department, day)

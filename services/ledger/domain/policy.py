@@ -5,7 +5,7 @@ A month is computed with the policy in force for it, also when it is recomputed 
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
@@ -45,8 +45,8 @@ class PolicyTerms(Contract):
         """These terms with what later ones for the same month set, provision rate by provision rate."""
         said = {name: getattr(later, name) for name in PolicyTerms.model_fields}
         update = {name: value for name, value in said.items() if value is not None}
-        if self.provision_rates and later.provision_rates:
-            update["provision_rates"] = {**self.provision_rates, **later.provision_rates}
+        if later.provision_rates is not None:
+            update["provision_rates"] = {**(self.provision_rates or {}), **later.provision_rates}
         return self.model_copy(update=update)
 
 
@@ -74,7 +74,7 @@ class Policy:
     lend_out_rate: Decimal = Decimal("2.40")
     borrow_in_rate: Decimal = Decimal("3.00")
     day_basis: int = 360
-    provision_rates: Mapping[LoanClass, Decimal] = DEFAULT_PROVISION_RATES
+    provision_rates: Mapping[LoanClass, Decimal] = field(default_factory=lambda: DEFAULT_PROVISION_RATES)
     version: str = "default"
 
     def amended(self, terms: PolicyTerms, version: str) -> "Policy":

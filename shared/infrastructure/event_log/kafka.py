@@ -170,7 +170,7 @@ class KafkaLog:
         if reader is None:
             raise LogUnavailable("the reader is not started")
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(_PATIENCE_SECONDS):
                 wanted: list[TopicPartition] = []
                 for topic in topics:
                     numbers = await reader._client._wait_on_metadata(topic)

@@ -150,6 +150,13 @@ async def test_malformed_shares_are_named(bank: Bank, shares: list[object], fiel
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
 
 
+async def test_a_reason_is_required_and_is_words_on_one_line(bank: Bank) -> None:
+    for reason in (None, " ", "two\nlines", "null\0byte"):
+        body = {**assignment(bank.today, m1="1"), "reason": reason}
+        answer = await bank.admin.put("/v1/customers/c1/assignment", json=body)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "reason")
+
+
 async def test_an_unknown_manager_is_refused_and_an_unknown_customer_not_found(bank: Bank) -> None:
     refused = await bank.assign("c1", bank.today, m1="0.5", m9="0.5")
     assert refused.status_code == 409

@@ -5,7 +5,9 @@ import asyncio
 import httpx
 import pytest
 
-from shared.infrastructure.auth import Role
+from services.assignment.api import assignments
+from shared.infrastructure.auth import Principal, Role
+from shared.infrastructure.database import Database
 from tests.integration.assignment.bank import Bank
 
 
@@ -124,3 +126,25 @@ async def test_only_approvers_decide_and_only_they_and_assigners_and_auditors_lo
     for caller in (bank.accountant, bank.manager("m1")):
         assert (await caller.get("/v1/proposals")).status_code == 403
     assert (await bank.approver.post("/v1/proposals/p0/approve")).status_code == 404
+
+
+async def test_a_repetition_that_is_overtaken_by_another_word_becomes_a_proposal(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bank.assign("c1", bank.past, m1="1")
+    look = assignments._look
+    overtaken = False
+
+    async def look_and_be_overtaken(
+        database: Database, caller: Principal, customer_id: str
+    ) -> assignments._Seen:
+        nonlocal overtaken
+        seen = await look(database, caller, customer_id)
+        if not overtaken:
+            overtaken = True
+            await bank.assign("c1", bank.past, m2="1")
+        return seen
+
+    monkeypatch.setattr(assignments, "_look", look_and_be_overtaken)
+    answer = await bank.assign("c1", bank.past, by=bank.assigner, m1="1")
+    assert (answer.status_code, await open_proposals(bank)) == (202, [answer.json()["proposal_id"]])

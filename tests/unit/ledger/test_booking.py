@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ledger.domain import booking
@@ -235,6 +235,7 @@ def test_an_assignment_that_comes_again_is_compared_as_well() -> None:
     assert not booking.same(FollowAssignment(assigned("c1", {"m1": "1"})), stored)
 
 
+@settings(max_examples=40)
 @given(random_history(most=15))
 def test_folding_the_same_entry_twice_changes_nothing(history: list[dict[str, Any]]) -> None:
     desk = Desk(a_bank())
@@ -247,6 +248,7 @@ def test_folding_the_same_entry_twice_changes_nothing(history: list[dict[str, An
         assert DECIDER.evolve(once, entry) == once
 
 
+@settings(max_examples=40)
 @given(random_history(most=15))
 def test_deciding_is_pure(history: list[dict[str, Any]]) -> None:
     first, second = Desk(a_bank()), Desk(a_bank())
@@ -325,6 +327,7 @@ shares = st.lists(st.integers(1, 9999), max_size=5, unique=True).map(
 )
 
 
+@settings(max_examples=60)
 @given(random_history(most=12), shares)
 def test_both_invariants_hold_for_every_entry_and_line(
     history: list[dict[str, Any]], parts: list[int]

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from services.ledger.domain.entry import (
     EntryBooked,
@@ -57,6 +57,7 @@ def test_an_entry_of_the_worked_example_survives_its_stored_form(desk: Desk, num
     assert_keeps_contract(entries[number])
 
 
+@settings(max_examples=50)
 @given(random_history(most=15))
 def test_every_entry_survives_its_stored_form_and_keeps_the_contract(history: list[dict[str, Any]]) -> None:
     desk = Desk(a_bank())
