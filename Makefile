@@ -50,8 +50,8 @@ check: setup ## format, lint, types, import rules, contracts, coverage of the ru
 	$(MAKE) --no-print-directory coverage
 
 coverage: setup ## every branch of the pure rules is covered by unit tests
-	$(BIN)/coverage run --data-file=.coverage.rules --include='shared/kernel/*,services/*/domain/*' -m pytest -q tests/unit
-	$(BIN)/coverage report --data-file=.coverage.rules --fail-under=100
+	$(BIN)/coverage run --data-file=.coverage.rules --source=shared/kernel,services -m pytest -q tests/unit
+	$(BIN)/coverage report --data-file=.coverage.rules --include='shared/kernel/*,services/*/domain/*' --fail-under=100
 
 format: setup ## format and mend what can be mended
 	$(BIN)/ruff format .

@@ -1,9 +1,10 @@
 """Delivering a source of facts to the running services, with a progress bar and a reconciliation at the end."""
 
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 import httpx
@@ -131,31 +132,37 @@ def _bar() -> Progress:
     )
 
 
-async def reconcile(ledger: httpx.AsyncClient, months: Iterable[str]) -> bool:
-    """Print the reconciliation of each month that has entries; whether all of them balance."""
-    table = Table("month", "entries", "line", "managers", "departments", "difference", title="Reconciliation")
-    balanced = True
-    for month in months:
-        answer = await ledger.get("/v1/reconciliation", params={"period": month})
+async def reconcile(ledger: httpx.AsyncClient, periods: Sequence[str]) -> bool:
+    """Print both books side by side over these periods; whether they balance in every single one."""
+    if not periods:
+        return True
+    entries, broken = 0, []
+    sides: dict[str, list[Decimal]] = {}
+    for period in periods:
+        answer = await ledger.get("/v1/reconciliation", params={"period": period})
         answer.raise_for_status()
         found = answer.json()
-        balanced &= found["balanced"]
-        lines = [
-            line for line in found["lines"] if line["manager_total"] != "0.00" or line["difference"] != "0.00"
-        ]
-        for index, line in enumerate(lines):
-            table.add_row(
-                month if index == 0 else "",
-                str(found["entries"]) if index == 0 else "",
-                line["line"],
-                line["manager_total"],
-                line["department_total"],
-                line["difference"],
-            )
+        entries += found["entries"]
+        if not found["balanced"]:
+            broken.append(period)
+        for line in found["lines"]:
+            figures = (line["manager_total"], line["department_total"], line["difference"])
+            sums = sides.setdefault(line["line"], [Decimal(0)] * len(figures))
+            sides[line["line"]] = [
+                total + Decimal(figure) for total, figure in zip(sums, figures, strict=True)
+            ]
+    span = periods[0] if len(periods) == 1 else f"{periods[0]} to {periods[-1]}, {len(periods)} months"
+    table = Table("line", title=f"Reconciliation, {span}: {entries:,} entries")
+    for heading in ("managers", "departments", "difference"):
+        table.add_column(heading, justify="right")
+    for name, figures in sides.items():
+        if any(figures):
+            table.add_row(name, *(f"{figure:,.2f}" for figure in figures))
     out = Console()
     out.print(table)
-    out.print("The books balance to the fen." if balanced else "THE BOOKS DO NOT BALANCE.")
-    return balanced
+    each = "" if len(periods) == 1 else " in every month"
+    out.print(f"OUT OF BALANCE: {', '.join(broken)}" if broken else f"The books balance to the fen{each}.")
+    return not broken
 
 
 async def _report(ledger: httpx.AsyncClient, report: FeedReport) -> None:

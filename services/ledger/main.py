@@ -53,7 +53,7 @@ def define(settings: Settings) -> ServiceDefinition:
         aggregates=[
             Aggregate(
                 booking.DECIDER,
-                customer_book.load,
+                customer_book.load(customer_book.consult(settings.base_currency)),
                 customer_book.consult(settings.base_currency),
                 booking.same,
             ),

@@ -86,7 +86,7 @@ class Consumer:
         handler: CommandHandler,
         doors: Mapping[str, Door],
         *,
-        batch: int = 500,
+        batch: int = 1000,
         on_events: Callable[[], None] = lambda: None,
     ) -> None:
         self._service = service

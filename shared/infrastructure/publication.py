@@ -21,9 +21,8 @@ def publish_as(
     """The stored data, or ``data`` in its place, as a CloudEvent keyed by the stream's aggregate."""
     key = row["stream"].partition("-")[2].partition("#")[0]
     attributes = {"businessdate": row["business_date"].isoformat(), **(extensions or {})}
-    trace = orjson.loads(row["metadata"]).get("traceparent") if len(row["metadata"]) > 2 else None
-    if trace:
-        attributes["traceparent"] = trace
+    if "traceparent" in row["metadata"]:
+        attributes["traceparent"] = orjson.loads(row["metadata"])["traceparent"]
     event = CloudEvent(
         id=row["event_id"],
         type=row["type"],

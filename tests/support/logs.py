@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, make_url, text
 
+from shared.infrastructure.database import ensure_database, url_of
 from shared.infrastructure.event_log import (
     EventLog,
     LogConsumer,
@@ -19,7 +20,7 @@ from shared.infrastructure.event_log import (
 )
 from shared.infrastructure.event_log.embedded import EmbeddedLog
 from shared.infrastructure.event_log.kafka import KafkaLog
-from tests.support.databases import fresh_embedded_log, fresh_name
+from tests.support.databases import fresh_name
 
 KINDS = ("embedded", "kafka")
 
@@ -57,13 +58,31 @@ def description(log: EventLog) -> tuple[str, str]:
     return "embedded", log._url.render_as_string(hide_password=False)
 
 
+_made: dict[str, str] = {}
+
+
 @asynccontextmanager
-async def fresh_log(
-    kind: str, server: str, bootstrap: Callable[[], str], *topics: str
-) -> AsyncIterator[EventLog]:
-    """A log of the wanted kind with these topics, empty."""
+async def empty_embedded_log(server: str) -> AsyncIterator[EmbeddedLog]:
+    """An embedded log without topics: one for the whole run, since emptying is quicker than creating."""
+    if server not in _made:
+        _made[server] = fresh_name("log")
+        await ensure_database(server, _made[server])
+    log = EmbeddedLog(url_of(server, _made[server]))
+    await log.start()
+    async with log._database.begin() as connection:
+        await connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+        await connection.execute(text("TRUNCATE log_partition, log_record"))
+    try:
+        yield log
+    finally:
+        await log.stop()
+
+
+@asynccontextmanager
+async def empty_log(kind: str, server: str, bootstrap: Callable[[], str], *topics: str) -> AsyncIterator[EventLog]:
+    """A log of the wanted kind with these topics, which must be new, empty."""
     if kind == "embedded":
-        async with fresh_embedded_log(server) as log:
+        async with empty_embedded_log(server) as log:
             yield log
         return
     kafka = KafkaLog(bootstrap(), topics)

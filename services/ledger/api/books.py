@@ -25,7 +25,7 @@ async def list_statements(
         if only is None:
             stated = await statement.statements(connection, book, period)
         else:
-            stated = [await statement.statement(connection, book, only, period)]
+            stated = [await statement.statement(connection, book, only, period)] if only else []
     return {
         "book": book,
         "period": period.name,

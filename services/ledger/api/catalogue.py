@@ -51,8 +51,11 @@ async def put_product(
 @router.get("/products")
 async def list_products(request: Request, page: PageQuery, _: Anyone) -> dict[str, Any]:
     """The catalogue, by product and effective date."""
-    after = page.after(str, str)
-    place = (after[0], date.fromisoformat(after[1])) if after else ("", EVER)
+    code, day = page.after(str, str) or ("", EVER.isoformat())
+    try:
+        place = code, date.fromisoformat(day)
+    except ValueError:
+        raise malformed("cursor", "is not the `next` of a page of this list") from None
     async with request.app.state.database.read() as connection:
         found = await product_view.products(connection, place, page.limit)
     if len(found) < page.limit:

@@ -1,11 +1,13 @@
 """``GET /v1/entries/{entry_id}``: one entry in both books, its cause, and the rule and rates used."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
 
 from services.ledger.api.access import Reader, own_centre
 from services.ledger.views import entry, leg
+from shared.infrastructure.auth import Principal
 from shared.kernel.books import Book
 from shared.kernel.errors import Unknown
 
@@ -18,8 +20,7 @@ async def get_entry(request: Request, entry_id: str, caller: Reader) -> dict[str
     async with request.app.state.database.read() as connection:
         stored = await entry.find(connection, entry_id)
         legs = await leg.of_entry(connection, stored.shard, stored.position) if stored else []
-    visible = [one for one in legs if own_centre(caller, Book(one.book)) in (None, one.centre_id)]
-    if stored is None or (legs and not visible):
+    if stored is None or not _concerns(caller, stored.data):
         raise Unknown(f"there is no entry {entry_id}")
     data = stored.data
     return {
@@ -40,5 +41,11 @@ async def get_entry(request: Request, entry_id: str, caller: Reader) -> dict[str
             "loan": data["loan"],
         },
         "lines": data["lines"],
-        "legs": visible,
+        "legs": [one for one in legs if own_centre(caller, Book(one.book)) in (None, one.centre_id)],
     }  # fmt: skip
+
+
+def _concerns(caller: Principal, data: Mapping[str, Any]) -> bool:
+    """Whether an entry is the caller's to see: of the bank, of a customer of theirs, or of their department."""
+    manager, department = own_centre(caller, Book.MANAGER), own_centre(caller, Book.DEPARTMENT)
+    return manager is None or manager in data["shares"] or department == data["department_id"]

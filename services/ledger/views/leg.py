@@ -139,7 +139,7 @@ async def of_centre(
             WHERE leg.centre_id = :centre_id AND leg.period BETWEEN :first AND :last
               AND leg.book = cast(:book AS book_name)
               AND (cast(:line AS text) IS NULL OR leg.line::text = :line)
-              AND (leg.shard, leg.position, leg.number) > (:shard, :position, :number)
+              AND (leg.shard, leg.position, leg.number) > (cast(:shard AS bigint), :position, cast(:number AS bigint))
             ORDER BY leg.shard, leg.position, leg.number LIMIT :limit
             """
         ),

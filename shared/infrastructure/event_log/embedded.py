@@ -144,7 +144,11 @@ class EmbeddedConsumer:
     async def start(self, url: URL) -> None:
         address = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._session = await asyncpg.connect(address, timeout=10)
-        await self._session.add_listener(_CHANNEL, lambda *_: self._woken.set())
+        try:
+            await self._session.add_listener(_CHANNEL, lambda *_: self._woken.set())
+        except BaseException:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
         session, self._session = self._session, None

@@ -194,9 +194,11 @@ class KafkaLog:
         consumer.subscribe(topics=list(topics), listener=seeks)
         try:
             await consumer.start()
-        except (KafkaError, OSError) as error:
+        except BaseException as error:
             await _end(consumer)
-            raise LogUnavailable(f"{type(error).__name__}: {error}") from error
+            if isinstance(error, KafkaError | OSError):
+                raise LogUnavailable(f"{type(error).__name__}: {error}") from error
+            raise
         return KafkaConsumer(consumer, seeks)
 
 

@@ -8,8 +8,8 @@ from shared.infrastructure.database import Database
 from shared.infrastructure.event_log import EventLog
 from shared.infrastructure.event_log.embedded import EmbeddedLog
 from tests.support.aggregate import fresh_jars
-from tests.support.databases import fresh_embedded_log, fresh_name
-from tests.support.logs import KINDS, Gate, fresh_log
+from tests.support.databases import fresh_name
+from tests.support.logs import KINDS, Gate, empty_embedded_log, empty_log
 
 
 @pytest.fixture
@@ -25,14 +25,14 @@ async def event_log(request: pytest.FixtureRequest, postgres_url: str, topic: st
     def bootstrap() -> str:
         return str(request.getfixturevalue("kafka_broker").bootstrap)
 
-    async with fresh_log(request.param, postgres_url, bootstrap, topic) as log:
+    async with empty_log(request.param, postgres_url, bootstrap, topic) as log:
         yield log
 
 
 @pytest.fixture
 async def embedded_log(postgres_url: str) -> AsyncIterator[EmbeddedLog]:
     """An empty embedded log, for tests that are not about the log."""
-    async with fresh_embedded_log(postgres_url) as log:
+    async with empty_embedded_log(postgres_url) as log:
         yield log
 
 

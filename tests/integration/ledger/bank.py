@@ -40,7 +40,9 @@ class Bank:
         assert answer.status_code == 200, answer.text
         return answer
 
-    async def assign(self, customer_id: str, shares: Mapping[str, str], effective_from: str = "2026-07-01") -> str:
+    async def assign(
+        self, customer_id: str, shares: Mapping[str, str], effective_from: str = "2026-07-01"
+    ) -> str:
         """Let the assignment service say who looks after a customer; returns the id of its message."""
         event = assigned(f"assigned-{next(self._numbers)}", customer_id, shares, effective_from)
         await self.service.publish(assignment.TOPIC, event)
@@ -66,7 +68,9 @@ class Bank:
 
     async def statement(self, book: str, centre_id: str, period: str) -> dict[str, Any]:
         """A centre's statement."""
-        stated: dict[str, Any] = await self.get(f"/v1/books/{book}/centres/{centre_id}/statement", period=period)
+        stated: dict[str, Any] = await self.get(
+            f"/v1/books/{book}/centres/{centre_id}/statement", period=period
+        )
         return stated
 
 
@@ -78,7 +82,9 @@ def assigned(event_id: str, customer_id: str, shares: Mapping[str, str], effecti
         "effective_from": effective_from,
         "reason": "agreed",
     }
-    return CloudEvent(event_id, "CustomerAssigned", assignment.SOURCE, orjson.dumps(data), subject=customer_id)
+    return CloudEvent(
+        event_id, "CustomerAssigned", assignment.SOURCE, orjson.dumps(data), subject=customer_id
+    )
 
 
 @asynccontextmanager
