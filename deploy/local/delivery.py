@@ -155,9 +155,9 @@ async def reconcile(ledger: httpx.AsyncClient, periods: Sequence[str]) -> bool:
     table = Table("line", title=f"Reconciliation, {span}: {entries:,} entries")
     for heading in ("managers", "departments", "difference"):
         table.add_column(heading, justify="right")
-    for name, figures in sides.items():
-        if any(figures):
-            table.add_row(name, *(f"{figure:,.2f}" for figure in figures))
+    for name, totals in sides.items():
+        if any(totals):
+            table.add_row(name, *(f"{total:,.2f}" for total in totals))
     out = Console()
     out.print(table)
     each = "" if len(periods) == 1 else " in every month"

@@ -22,6 +22,7 @@ logger = structlog.get_logger()
 
 _LOCK = 0x72656C61  # "rela"
 _BATCH = 2000
+_LOOK_SECONDS = 0.05
 
 _UNPUBLISHED = """
     SELECT shard, position, stream, event_id, type, data, business_date, recorded_at, metadata
@@ -50,6 +51,7 @@ class Relay:
         self._woken = asyncio.Event()
         self._moved = asyncio.Condition()
         self._positions: dict[int, int] = {}
+        self._leads = False
         self.trouble = "starting"
 
     def wake(self) -> None:
@@ -83,11 +85,10 @@ class Relay:
             return True
         async with self._moved:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), 0.05)
-        if here():
-            return True
-        async with self._database.read() as connection:  # another process may be the one that relays
-            self._positions.update(await _positions(connection))
+                await asyncio.wait_for(self._moved.wait(), None if self._leads else _LOOK_SECONDS)
+        if not self._leads:  # another process relays, only the database knows how far
+            async with self._database.read() as connection:
+                self._positions.update(await _positions(connection))
         return here()
 
     async def run(self) -> None:
@@ -98,9 +99,7 @@ class Relay:
                 async with self._database.read() as connection:
                     await self._stand_by(connection)
                     await self._relay(connection)
-            except (
-                Exception
-            ) as error:  # a relay that dies quietly would be worse than one that tries for ever
+            except Exception as error:  # a relay that dies quietly would be worse than one that tries on
                 if self.trouble == "ok":  # it worked in between
                     pauses = growing_pauses()
                 away = isinstance(error, LogUnavailable)
@@ -116,6 +115,7 @@ class Relay:
             await asyncio.sleep(1.0)
 
     async def _relay(self, connection: AsyncConnection) -> None:
+        self._leads = True
         try:
             while True:
                 self._woken.clear()
@@ -125,6 +125,7 @@ class Relay:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._woken.wait(), self._idle_seconds)
         finally:
+            self._leads = False
             await connection.invalidate()  # closing the session is the one sure way to give up its lock
 
     async def publish_once(self, connection: AsyncConnection) -> int:

@@ -44,13 +44,14 @@ PROVISION_RATES = {
 
 def core_event(event_id: str, kind: str, business_date: str, /, **data: Any) -> dict[str, Any]:
     """A core event as core banking sends it: CloudEvents in structured form."""
+    subject = data.get("customer_id") or data.get("manager_id")
     return {
         "specversion": "1.0",
         "id": event_id,
         "source": "core-banking",
         "type": kind,
         "time": f"{business_date}T09:30:00+08:00",
-        "subject": data.get("customer_id") or data.get("manager_id", ""),
+        **({"subject": subject} if subject else {}),
         "data": {"business_date": business_date, **data},
     }
 

@@ -27,7 +27,7 @@ class Desk:
     """Where routines draw lots and hand in events; ``take`` gives out what was handed in."""
 
     def __init__(self, seed: int) -> None:
-        self.random = Random(seed)  # noqa: S311  # to be foreseen is the point
+        self.random = Random(seed)  # to be foreseen is the point
         self.day = 0
         self._prefix = f"sim-{seed}-"
         self._number = 0

@@ -1,4 +1,4 @@
-"""Core events over HTTP: each accepted, a duplicate, or rejected by itself, and nothing booked that was not accepted."""
+"""Core events over HTTP: each is accepted, a duplicate, or rejected by itself, and only what is accepted is booked."""
 
 import asyncio
 from typing import Any
