@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import asyncpg
 import structlog
-from sqlalchemy import URL, make_url, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import URL, event, make_url, text
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -79,6 +79,7 @@ class Database:
                 "timeout": 10,
             },
         )
+        event.listen(self.engine.sync_engine, "checkout", _refuse_the_dead)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
@@ -110,6 +111,12 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+def _refuse_the_dead(connection: Any, *_: object) -> None:
+    """Let the pool replace a connection that broke: under the driver's own calls SQLAlchemy does not notice."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 async def driver_of(connection: AsyncConnection) -> "asyncpg.Connection[Any]":

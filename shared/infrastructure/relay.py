@@ -81,11 +81,9 @@ class Relay:
         def here() -> bool:
             return all(self._positions.get(shard, 0) >= position for shard, position in targets.items())
 
-        if here():
-            return True
         async with self._moved:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), None if self._leads else _LOOK_SECONDS)
+                await asyncio.wait_for(self._moved.wait_for(here), None if self._leads else _LOOK_SECONDS)
         if not self._leads:  # another process relays, only the database knows how far
             async with self._database.read() as connection:
                 self._positions.update(await _positions(connection))

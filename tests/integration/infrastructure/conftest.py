@@ -1,8 +1,10 @@
 """Fixtures of the foundation's tests: both kinds of log, the tiny service's database, and a gate before a server."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from shared.infrastructure.database import Database
 from shared.infrastructure.event_log import EventLog
@@ -10,6 +12,13 @@ from shared.infrastructure.event_log.embedded import EmbeddedLog
 from tests.support.aggregate import fresh_jars
 from tests.support.databases import fresh_name
 from tests.support.logs import KINDS, Gate, empty_embedded_log, empty_log
+
+
+@pytest.fixture(autouse=True)
+def log_lines() -> Iterator[list[Any]]:
+    """What is logged, unrendered: the many errors made here on purpose would take their time to print."""
+    with capture_logs() as lines:
+        yield lines
 
 
 @pytest.fixture

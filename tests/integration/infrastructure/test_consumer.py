@@ -235,7 +235,7 @@ async def test_malformed_and_refused_messages_become_dead_letters_and_the_others
         message_of(Take("a", 9), "m2"),  # refused
         message_named("Put", "m3", b'{"jar": "a", "coins": "many"}'),  # malformed
         Message(b"a", b"no JSON", ()),  # neither binary nor structured
-        Message(b"a", b"{}", [("ce_type", b"\xff")]),  # headers that are no text
+        Message(b"a", b"{}", [("ce_id", b"m"), ("ce_type", b"\xff")]),  # headers that are no text
         message_named("Sneeze", "m4"),  # nobody's business
         message_of(Take("a", 5), "m5"),
     ]
