@@ -63,12 +63,13 @@ def new_id() -> str:
     return str(uuid7())
 
 
-def chain(previous: bytes, fields: Sequence[object]) -> bytes:
-    """The hash of an event: SHA-256 over the previous one's and all its columns, unambiguously written.
+def chain(previous: bytes, fields: Sequence[object], data: str) -> bytes:
+    """The hash of an event: SHA-256 over the previous one's and all its columns.
 
-    ``fields`` are the columns in table order without ``hash``.
+    ``fields`` are the columns in table order without ``data`` and ``hash``; as a JSON array they end where they
+    end, so that no byte can move from one column to another unnoticed.
     """
-    return sha256(previous + orjson.dumps(fields)).digest()
+    return sha256(previous + orjson.dumps(fields) + data.encode()).digest()
 
 
 async def lock(connection: AsyncConnection, shards: Collection[int]) -> dict[int, Head]:
@@ -125,24 +126,12 @@ class Appender:
         version = self._versions.get(stream, 0) + 1
         data, kind, day = fact.to_json().decode(), type(fact).__name__, fact.business_date
         position = head.position + 1
-        fields = (
-            shard,
-            position,
-            stream,
-            version,
-            event_id,
-            kind,
-            data,
-            day,
-            self._now,
-            origin.cause,
-            origin.actor,
-            origin.metadata,
-        )
-        head.hash = chain(head.hash, fields)
+        before = (shard, position, stream, version, event_id, kind)
+        behind = (day, self._now, origin.cause, origin.actor, origin.metadata)
+        head.hash = chain(head.hash, before + behind, data)
         head.position = position
         self._versions[stream] = version
-        event = StoredEvent(*fields, head.hash, fact)
+        event = StoredEvent(*before, data, *behind, head.hash, fact)
         self.events.append(event)
         return event
 
@@ -222,8 +211,8 @@ def first_break(
     ``previous`` is the hash of the event before the first row.
     """
     for row in rows:
-        fields = tuple(row[column] for column in _COLUMNS[:-1])
-        if row["position"] != expected_position or chain(previous, fields) != row["hash"]:
+        fields = tuple(row[column] for column in _COLUMNS if column not in ("data", "hash"))
+        if row["position"] != expected_position or chain(previous, fields, row["data"]) != row["hash"]:
             return expected_position, row["event_id"]
         previous, expected_position = row["hash"], expected_position + 1
     return None

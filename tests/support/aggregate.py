@@ -298,7 +298,7 @@ async def rows_of(database: Database, query: str, **values: object) -> list[tupl
 
 async def contents(database: Database) -> dict[str, int]:
     """What is in each jar, as the view has it."""
-    return {jar: content for jar, content in await rows_of(database, "SELECT jar, content FROM jar")}
+    return dict(await rows_of(database, "SELECT jar, content FROM jar"))
 
 
 async def everything(database: Database) -> dict[str, list[tuple[Any, ...]]]:

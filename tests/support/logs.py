@@ -79,7 +79,9 @@ async def empty_embedded_log(server: str) -> AsyncIterator[EmbeddedLog]:
 
 
 @asynccontextmanager
-async def empty_log(kind: str, server: str, bootstrap: Callable[[], str], *topics: str) -> AsyncIterator[EventLog]:
+async def empty_log(
+    kind: str, server: str, bootstrap: Callable[[], str], *topics: str
+) -> AsyncIterator[EventLog]:
     """A log of the wanted kind with these topics, which must be new, empty."""
     if kind == "embedded":
         async with empty_embedded_log(server) as log:
@@ -119,6 +121,17 @@ async def fetch_until(
         for fetched in (await consumer.fetch(most, wait_seconds=0.5)).values():
             records.extend(fetched)
     return records
+
+
+async def complains(call: Callable[[], Awaitable[object]], within_seconds: float = 10.0) -> None:
+    """The call raises LogUnavailable, though maybe not the first time."""
+    deadline = time.monotonic() + within_seconds
+    while time.monotonic() < deadline:
+        try:
+            await call()
+        except LogUnavailable:
+            return
+    raise AssertionError("nobody said that the log is away")
 
 
 async def fetch_number(consumer: LogConsumer, number: int, within_seconds: float = 20.0) -> list[Record]:

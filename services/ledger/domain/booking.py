@@ -12,7 +12,7 @@ from typing import NamedTuple
 import orjson
 
 from services.ledger.domain.catalogue import Catalogue
-from services.ledger.domain.entry import EntryBooked, both_books, legs_of
+from services.ledger.domain.entry import EntryBooked, both_books
 from services.ledger.domain.loan import Amounts, Loan, book_loan_event
 from services.ledger.domain.policy import Policies, Policy
 from services.ledger.domain.timeline import SHARE_UNITS, Timeline, Weights
@@ -131,7 +131,6 @@ def decide(command: Command, book: CustomerBook, bank: Bank) -> Sequence[Fact]:
             loan=loan,
             source_data=command.data,
             stream=command.stream,
-            legs=legs_of(lines, manager, department),
         )
     ]
 

@@ -4,7 +4,7 @@ Invariants, for each entry and each line: **I1**, within a book the legs sum to 
 **I2**, without the contra centres both books have the same sum. The database checks them once more on every write.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -42,7 +42,7 @@ class Leg(NamedTuple):
 class EntryBooked(NamedTuple):
     """One cause, booked in both books. ``source_data`` is the cause's own data, as it arrived.
 
-    ``legs`` is derived from the parts of both books; it is not stored with the entry.
+    Its ``legs`` follow from the parts of both books and are not stored with it.
     """
 
     entry_id: str
@@ -62,7 +62,17 @@ class EntryBooked(NamedTuple):
     loan: Loan | None
     source_data: bytes
     stream: str
-    legs: Sequence[Leg]
+
+    @property
+    def legs(self) -> list[Leg]:
+        """The legs of both books in a fixed order: by line, manager book first, the contra leg last of its book."""
+        legs = []
+        for line in self.lines:
+            contra = _CONTRA[line]
+            for book, parts in ((MANAGER, self.manager[line]), (DEPARTMENT, self.department[line])):
+                legs += [Leg(book, line, centre, False, amount) for centre, amount in parts.items()]
+                legs.append(Leg(book, line, contra, True, -sum(parts.values())))
+        return legs
 
     def to_json(self) -> bytes:
         """The contract's EntryBooked, with the shares, loan and source data that explain it."""
@@ -85,18 +95,6 @@ class EntryBooked(NamedTuple):
                 "source_data": orjson.Fragment(self.source_data),
             }
         )
-
-
-def legs_of(lines: Amounts, manager: Parts, department: Parts) -> list[Leg]:
-    """The legs of both books in a fixed order: by line, manager book first, the contra leg last of its book."""
-    legs = []
-    for line in lines:
-        contra = _CONTRA[line]
-        for book, parts in ((MANAGER, manager[line]), (DEPARTMENT, department[line])):
-            for centre, amount in parts.items():
-                legs.append(Leg(book, line, centre, False, amount))
-            legs.append(Leg(book, line, contra, True, -sum(parts.values())))
-    return legs
 
 
 def both_books(lines: Amounts, weights: Weights, department_id: str) -> tuple[Parts, Parts]:
@@ -173,7 +171,6 @@ def read_entry(data: str) -> EntryBooked:
         stream=f"manager-{next(iter(stored['shares']))}"
         if customer_id is None
         else f"customer-{customer_id}",
-        legs=legs_of(lines, manager, department),
     )
 
 

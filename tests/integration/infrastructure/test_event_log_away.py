@@ -17,7 +17,7 @@ from shared.infrastructure.event_log.embedded import EmbeddedLog
 from shared.infrastructure.event_log.kafka import KafkaLog
 from tests.conftest import ROOT
 from tests.support.databases import fresh_name
-from tests.support.logs import KINDS, Gate, Places, eventually, fetch_number, read_all
+from tests.support.logs import KINDS, Gate, Places, complains, eventually, fetch_number, read_all
 
 ONE = [Message(b"k", b"1")]
 
@@ -61,14 +61,6 @@ async def outage(
     return Outage(lambda: KafkaLog(broker.bootstrap, [topic]), begin, end)
 
 
-async def complains(call: Callable[[], Awaitable[object]], within_seconds: float = 10.0) -> None:
-    """The call raises LogUnavailable, though maybe not the first time."""
-    began = time.monotonic()
-    with pytest.raises(LogUnavailable):
-        while time.monotonic() - began < within_seconds:
-            await call()
-
-
 async def test_services_may_start_at_once_on_a_log_without_topics(own_broker: Broker, topic: str) -> None:
     logs = [KafkaLog(own_broker.bootstrap, [topic, f"{topic}.other"]) for _ in range(3)]
     await asyncio.gather(*(log.start() for log in logs))
@@ -83,7 +75,9 @@ async def test_topics_that_cannot_be_made_are_a_reason_to_wait(own_broker: Broke
         await log.start()
 
 
-async def test_a_message_that_is_refused_does_not_hold_up_those_after_it(own_broker: Broker, topic: str) -> None:
+async def test_a_message_that_is_refused_does_not_hold_up_those_after_it(
+    own_broker: Broker, topic: str
+) -> None:
     log = KafkaLog(own_broker.bootstrap, [topic])
     await log.start()
     with pytest.raises(LogUnavailable, match="TooLarge"):

@@ -11,7 +11,7 @@ from shared.infrastructure.database import Database, ensure_database, url_of
 from shared.infrastructure.migrate import STORE_MIGRATIONS, migrate, missing
 from tests.support.databases import fresh_name
 
-_MIGRATION = '''
+_MIGRATION = """
 from alembic import op
 
 revision = "bowl_{number}"
@@ -23,7 +23,7 @@ depends_on = None
 def upgrade() -> None:
     op.execute("CREATE TABLE bowl_{number} (id integer)")
     {then}
-'''
+"""
 
 SCHEMA = text(
     "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns "

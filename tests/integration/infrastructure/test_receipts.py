@@ -31,7 +31,9 @@ def answer_of(outcomes: Sequence[Outcome]) -> Answer:
     return Answer(201, orjson.dumps([event.event_id for event in done.events]), done.version)
 
 
-def key_of(body: bytes = b"{}", key: str = "k1", subject: str = "ann", route: str = "POST /jars") -> ReceiptKey:
+def key_of(
+    body: bytes = b"{}", key: str = "k1", subject: str = "ann", route: str = "POST /jars"
+) -> ReceiptKey:
     return ReceiptKey(subject, route, key, body)
 
 

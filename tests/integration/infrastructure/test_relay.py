@@ -66,7 +66,9 @@ async def stored(jars: Database, *shards: int) -> list[str]:
     return [event_id for (event_id,) in await rows_of(jars, query, shards=list(shards or range(8)))]
 
 
-async def test_every_event_is_published_in_the_order_of_its_shard(jars: Database, event_log: EventLog) -> None:
+async def test_every_event_is_published_in_the_order_of_its_shard(
+    jars: Database, event_log: EventLog
+) -> None:
     log = WatchedLog(event_log)
     relay = Relay(jars, log, _to_topic_of(event_log), idle_seconds=0.05)
     async with running(relay):
@@ -77,7 +79,9 @@ async def test_every_event_is_published_in_the_order_of_its_shard(jars: Database
         assert relay.trouble == "ok"
     by_shard: dict[int, list[str]] = {}
     for topic, message in log.published:
-        by_shard.setdefault(shard_of_stream(f"jar-{message.key.decode()}"), []).extend(ids([(topic, message)]))
+        by_shard.setdefault(shard_of_stream(f"jar-{message.key.decode()}"), []).extend(
+            ids([(topic, message)])
+        )
     assert {shard: await stored(jars, shard) for shard in by_shard} == by_shard
     for record in await read_all(event_log, log.published[0][0]):
         assert record.partition == shard_of_stream(f"jar-{record.key.decode()}")
@@ -128,7 +132,9 @@ async def test_a_crash_between_publishing_and_remembering_repeats_and_loses_noth
     assert ids(log.published) == [*expected[:5] * 3, *expected[5:]]
 
 
-async def test_a_relay_that_dies_at_any_point_repeats_and_loses_nothing(jars: Database, log: WatchedLog) -> None:
+async def test_a_relay_that_dies_at_any_point_repeats_and_loses_nothing(
+    jars: Database, log: WatchedLog
+) -> None:
     name = jars_in_shard(0, 1)[0]
     for round_number in range(12):
         await work(jars, [wish(Put(name, n)) for n in range(1, 4)])
@@ -156,7 +162,9 @@ async def test_while_the_log_is_away_the_relay_waits_longer_and_longer_and_says_
     assert len(log.published) == 1
 
 
-async def test_while_the_database_is_away_the_relay_waits_and_goes_on(jars: Database, log: WatchedLog) -> None:
+async def test_while_the_database_is_away_the_relay_waits_and_goes_on(
+    jars: Database, log: WatchedLog
+) -> None:
     relay = relay_of(jars, log)
     async with running(relay) as task:
         for number in range(3):
