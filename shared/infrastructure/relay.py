@@ -113,8 +113,9 @@ class Relay:
             await asyncio.sleep(1.0)
 
     async def _relay(self, connection: AsyncConnection) -> None:
-        self._leads = True
         try:
+            self._positions.update(await _positions(connection))  # how far others have come before
+            self._leads = True
             while True:
                 self._woken.clear()
                 passed = await self.publish_once(connection)

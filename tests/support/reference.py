@@ -390,9 +390,9 @@ _KINDS = (
 
 
 @st.composite
-def random_history(draw: st.DrawFn, most: int = 40) -> list[dict[str, Any]]:
+def random_history(draw: st.DrawFn, least: int = 1, most: int = 40) -> list[dict[str, Any]]:
     """Core events in the order of their arrival; now and then an id comes again."""
-    events = draw(st.lists(random_core_event(), min_size=1, max_size=most))
+    events = draw(st.lists(random_core_event(), min_size=least, max_size=most))
     for number, event in enumerate(events):
         again = draw(st.integers(0, 14)) == 0
         event["id"] = f"e{draw(st.integers(0, number)) if again else number}"

@@ -33,7 +33,8 @@ async def statement(connection: AsyncConnection, book: str, centre_id: str, peri
 
 
 async def statements(connection: AsyncConnection, book: str, period: Period) -> list[Statement]:
-    """The statements of all centres that ever had a leg up to the period's end, in order of id; no contra centres."""
+    """The statements of all centres with a leg in the period or one on a stock before its end, in order of id; no
+    contra centres."""
     rows = await connection.execute(
         text(_STATED + " AND NOT contra GROUP BY centre_id, line ORDER BY centre_id"),
         {"book": book, "first": period.first, "last": period.last},

@@ -33,6 +33,8 @@ _MOST_COPIES = 3
 _PATIENCE_SECONDS = 10.0
 """How long the log may be silent before it counts as away. aiokafka itself would wait, often without end."""
 _SILENCE_SECONDS = 3.0
+_SESSION_MILLISECONDS = 10_000
+_HEARTBEAT_MILLISECONDS = 3_000
 
 
 class KafkaLog:
@@ -187,8 +189,8 @@ class KafkaLog:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=_LARGEST_MESSAGE_BYTES,
-            session_timeout_ms=10_000,
-            heartbeat_interval_ms=3_000,
+            session_timeout_ms=_SESSION_MILLISECONDS,
+            heartbeat_interval_ms=_HEARTBEAT_MILLISECONDS,
         )
         seeks = _SeekOnAssignment(consumer, positions)
         consumer.subscribe(topics=list(topics), listener=seeks)

@@ -7,6 +7,8 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
+import pytest
+
 from shared.infrastructure.event_log import (
     PARTITIONS,
     EventLog,
@@ -14,6 +16,7 @@ from shared.infrastructure.event_log import (
     Message,
     Partition,
     Record,
+    kafka,
     shard_of,
 )
 from tests.support.databases import fresh_name
@@ -30,6 +33,12 @@ from tests.support.logs import (
     offsets,
     read_all,
 )
+
+
+@pytest.fixture(autouse=True)
+def quick_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Members hear of each other soon."""
+    monkeypatch.setattr(kafka, "_HEARTBEAT_MILLISECONDS", 300)
 
 
 def numbered(count: int, key: str = "", partition: int | None = None) -> list[Message]:
@@ -284,8 +293,10 @@ async def test_another_member_reads_on_when_one_stops(event_log: EventLog, topic
 
 _MEMBER = """
 import asyncio, sys
-from shared.infrastructure.event_log import Partition
+from shared.infrastructure.event_log import kafka
 from tests.support.logs import Places, fetch_number, of_description
+
+kafka._SESSION_MILLISECONDS = 6_000  # the shortest that brokers allow
 
 async def main(kind, address, topic, group):
     log = of_description(kind, address, topic)
@@ -334,7 +345,7 @@ async def test_members_of_a_group_do_not_share_a_partition(event_log: EventLog, 
 
     stop = asyncio.Event()
     readers = [asyncio.create_task(read(name, stop)) for name in ("one", "two")]
-    await asyncio.sleep(4.0)  # the time to join and to share out
+    await asyncio.sleep(2.0)  # the time to join and to share out
     await event_log.publish(topic, [Message(b"", b'"settled"', (), number) for number in range(PARTITIONS)])
 
     async def all_have_come() -> bool:

@@ -243,6 +243,20 @@ async def test_a_caller_learns_when_its_events_are_in_the_log(jars: Database, lo
     assert await relay.published([])
 
 
+async def test_a_relay_that_takes_over_knows_what_was_published_before(
+    jars: Database, log: WatchedLog
+) -> None:
+    async with jars.begin() as connection:
+        [outcome] = await handler_of().work(connection, [wish(Put("a", 1))])
+    async with running(relay_of(jars, log)):
+        await caught_up(jars)
+    heir = relay_of(jars, log)
+    async with running(heir):
+        await work(jars, [wish(Put(jars_in_shard(0, 1)[0], 1))])
+        await caught_up(jars)
+        assert await heir.published(outcome.events, within_seconds=1.0)
+
+
 async def test_events_that_concern_nobody_else_are_passed_over(jars: Database, log: WatchedLog) -> None:
     await work(jars, [wish(Put("a", 5)), wish(Take("a", 5))])
     relay = Relay(jars, log, {"CoinsTaken": PUBLICATIONS["CoinsTaken"]}, idle_seconds=0.05)

@@ -68,9 +68,7 @@ async def test_an_event_is_booked_once_whichever_door_it_comes_by(bank: Bank) ->
         "SELECT event_id FROM event WHERE event_id IN ('both-doors', 'other-door')"
     )
     assert len(rows) == 2
-    assert await letters(bank) == [
-        letter for letter in await letters(bank) if letter["event_id"] != "both-doors"
-    ]
+    assert "both-doors" not in {letter["event_id"] for letter in await letters(bank)}
 
 
 async def test_who_looks_after_a_customer_arrives_through_the_log(bank: Bank) -> None:
@@ -242,7 +240,6 @@ async def test_a_refused_letter_replayed_before_its_cause_is_mended_stays_one(mi
     again = await mixed.accountant.post(f"/v1/dead-letters/{refused['id']}/replay")
     assert (again.status_code, again.json()["rule"]) == (409, "product-is-in-catalogue")
     assert again.json()["errors"][0]["field"] == "product_code"
-    assert await letters(mixed) == await letters(mixed)
     assert all(letter["replayed_at"] is None for letter in await letters(mixed))
 
 

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.integration.ledger.bank import Bank, opened
@@ -88,8 +88,12 @@ class Example:
         }
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
-@given(history=random_history(), sizes=batches)
+@settings(
+    max_examples=12,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # the rules' own test of histories shrinks faster
+)
+@given(history=random_history(least=20, most=60), sizes=batches)
 async def test_random_histories_in_random_batches_equal_the_reference(
     books: Bank, history: list[dict[str, Any]], sizes: list[int]
 ) -> None:
@@ -121,6 +125,9 @@ async def compare_statements(example: Example, book: str, last_day: date) -> Non
         leg.centre for leg in reference.legs if leg.book == book and not leg.contra and leg.day <= last_day
     }
     for centre in {centre for centre in seen if centre.startswith(example.prefix)}:
+        if centre not in stated:  # neither a balance nor a result: nothing to state
+            assert not any(leg.centre == centre and leg.month == month for leg in reference.legs)
+            continue
         statement = stated[centre]
         assert {line: Decimal(figure) for line, figure in statement["lines"].items()} == {
             line: sums.get((centre, line), Decimal(0)) for line in statement["lines"]

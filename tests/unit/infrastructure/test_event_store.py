@@ -129,6 +129,8 @@ def test_an_event_left_out_moved_or_put_in_between_breaks_the_chain() -> None:
 
 
 def test_fields_cannot_be_shifted_into_each_other() -> None:
-    assert chain(b"", ["ab", "c"]) != chain(b"", ["a", "bc"])
-    assert chain(b"", ["1"]) != chain(b"", [1])
-    assert chain(b"a", ["b"]) != chain(b"b", ["a"])
+    assert chain(b"", ["ab", "c"], "{}") != chain(b"", ["a", "bc"], "{}")
+    assert chain(b"", ["1"], "{}") != chain(b"", [1], "{}")
+    assert chain(b"", ["a", "b"], "c") != chain(b"", ["a"], "bc")
+    assert chain(b"", ["a"], "") != chain(b"", [], "a")
+    assert chain(b"a", ["b"], "{}") != chain(b"b", ["a"], "{}")

@@ -236,7 +236,7 @@ def test_an_assignment_that_comes_again_is_compared_as_well() -> None:
 
 
 @settings(max_examples=40)
-@given(random_history(most=15))
+@given(random_history(least=5, most=15))
 def test_folding_the_same_entry_twice_changes_nothing(history: list[dict[str, Any]]) -> None:
     desk = Desk(a_bank())
     for message in history:
@@ -249,7 +249,7 @@ def test_folding_the_same_entry_twice_changes_nothing(history: list[dict[str, An
 
 
 @settings(max_examples=40)
-@given(random_history(most=15))
+@given(random_history(least=5, most=15))
 def test_deciding_is_pure(history: list[dict[str, Any]]) -> None:
     first, second = Desk(a_bank()), Desk(a_bank())
     for message in history:
@@ -289,7 +289,7 @@ def a_desk_and_its_reference() -> tuple[Desk, ReferenceLedger]:
     return desk, reference
 
 
-@given(random_history())
+@given(random_history(least=10))
 def test_random_histories_book_what_the_reference_books(history: list[dict[str, Any]]) -> None:
     desk, reference = a_desk_and_its_reference()
     for message in history:
@@ -328,7 +328,7 @@ shares = st.lists(st.integers(1, 9999), max_size=5, unique=True).map(
 
 
 @settings(max_examples=60)
-@given(random_history(most=12), shares)
+@given(random_history(least=5, most=20), shares)
 def test_both_invariants_hold_for_every_entry_and_line(
     history: list[dict[str, Any]], parts: list[int]
 ) -> None:

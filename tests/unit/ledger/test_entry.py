@@ -58,7 +58,7 @@ def test_an_entry_of_the_worked_example_survives_its_stored_form(desk: Desk, num
 
 
 @settings(max_examples=50)
-@given(random_history(most=15))
+@given(random_history(least=5, most=15))
 def test_every_entry_survives_its_stored_form_and_keeps_the_contract(history: list[dict[str, Any]]) -> None:
     desk = Desk(a_bank())
     for message in history:
