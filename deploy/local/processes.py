@@ -28,7 +28,7 @@ class Services:
 
     def __init__(self, settings: Settings, server: str) -> None:
         self._settings = settings
-        self._environment = {**os.environ, f"{PREFIX}DATABASE_URL": server}
+        self._environment = _environment(settings, server)
         self._logs = settings.data / "logs"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -42,16 +42,20 @@ class Services:
 
     def start(self) -> None:
         """Start all three; they migrate their databases by themselves."""
-        self._logs.mkdir(parents=True, exist_ok=True)
         for service in SERVICES:
-            with self.log_of(service).open("ab") as log:
-                self._processes[service] = subprocess.Popen(
-                    [sys.executable, "-m", f"services.{service}", "serve"],
-                    env=self._environment,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,  # Ctrl-C is for us; we stop them in order
-                )
+            self.start_one(service)
+
+    def start_one(self, service: str) -> None:
+        """Start one that is not running, as after ``kill``."""
+        self._logs.mkdir(parents=True, exist_ok=True)
+        with self.log_of(service).open("ab") as log:
+            self._processes[service] = subprocess.Popen(
+                [sys.executable, "-m", f"services.{service}", "serve"],
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for us; we stop them in order
+            )
 
     @property
     def urls(self) -> Mapping[str, str]:
@@ -74,9 +78,9 @@ class Services:
                 )
 
     async def wait_until_ready(self) -> None:
-        """Return when all answer that they are ready; raises ServiceFailed after a minute."""
+        """Return when all that were started answer that they are ready; raises ServiceFailed after a minute."""
         deadline = time.monotonic() + READY_SECONDS
-        waiting = dict(self.urls)
+        waiting = {service: self.urls[service] for service in self._processes}
         async with httpx.AsyncClient(timeout=10) as client:
             while waiting:
                 self.check()
@@ -105,6 +109,13 @@ class Services:
                 process.kill()
                 process.wait()
         self._processes.clear()
+
+
+def _environment(settings: Settings, server: str) -> dict[str, str]:
+    """What a process has to be told to have these settings, whatever our own environment says."""
+    told = {**settings.model_dump(), "database_url": server}
+    named = {f"{PREFIX}{name.upper()}": "" if value is None else str(value) for name, value in told.items()}
+    return {**os.environ, **named}
 
 
 def _is_free(port: int) -> bool:

@@ -11,7 +11,7 @@ from shared.contracts.envelope import CloudEvent
 from shared.contracts.ledger import EntryBooked
 from shared.contracts.types import parse
 from shared.infrastructure.command_handler import Submission
-from shared.infrastructure.consumer import BatchDoor, Door
+from shared.infrastructure.doors import BatchDoor, Door
 from shared.infrastructure.event_log import Record
 from shared.kernel.errors import Malformed
 from shared.kernel.event import Origin

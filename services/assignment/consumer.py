@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from shared.infrastructure.consumer import Door
+from shared.infrastructure.doors import Door
 
 DOORS: Mapping[str, Door] = {}
 """What the service does with each topic's messages."""

@@ -10,7 +10,7 @@ from shared.contracts.assignment import CustomerAssigned
 from shared.contracts.envelope import CloudEvent
 from shared.contracts.types import parse
 from shared.infrastructure.command_handler import Submission
-from shared.infrastructure.consumer import Door
+from shared.infrastructure.doors import Door
 from shared.infrastructure.event_log import Record
 from shared.kernel.event import Origin
 

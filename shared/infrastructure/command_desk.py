@@ -132,11 +132,9 @@ class CommandDesk:
         self, connection: AsyncConnection, batch: Sequence[_Request], *, alone: bool
     ) -> list[tuple[Answer | Exception, list[StoredEvent]]]:
         """Answer, or error, and events of each request."""
-        earlier = {
-            request: await receipts.find(connection, request.receipt)
-            for request in batch
-            if request.receipt is not None
-        }
+        keyed = [(request, request.receipt) for request in batch if request.receipt is not None]
+        keyed.sort(key=lambda pair: _identity(pair[1]))  # each find locks: one order for all
+        earlier = {request: await receipts.find(connection, receipt) for request, receipt in keyed}
         fresh = [request for request in batch if earlier.get(request) is None]
         outcomes = await self.handler.work(connection, [one for each in fresh for one in each.submissions])
         answers: dict[_Request, tuple[Answer | Exception, list[StoredEvent]]] = {}

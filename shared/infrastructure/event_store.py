@@ -24,7 +24,7 @@ from shared.kernel.event import Fact, Origin, StoredEvent
 FactReader = Callable[[str], Fact]
 """Reads the stored data of one event type, whatever its age: old shapes are lifted here, never in the table."""
 
-_COLUMNS = (
+COLUMNS = (
     "shard",
     "position",
     "stream",
@@ -139,7 +139,7 @@ class Appender:
         """Append everything added with one COPY, and move the heads."""
         if not self.events:
             return
-        await copy(connection, "event", _COLUMNS, [event[:-1] for event in self.events])
+        await copy(connection, "event", COLUMNS, [event[:-1] for event in self.events])
         touched = {event.shard for event in self.events}
         await connection.execute(
             text(
@@ -169,13 +169,13 @@ class History:
     def to_event(self, row: Row[Any] | Mapping[str, Any]) -> StoredEvent:
         values = row._mapping if isinstance(row, Row) else row
         fact = self._readers[values["type"]](values["data"])
-        return StoredEvent._make((*(values[column] for column in _COLUMNS), fact))
+        return StoredEvent._make((*(values[column] for column in COLUMNS), fact))
 
     async def of_streams(self, connection: AsyncConnection, streams: Collection[str]) -> list[StoredEvent]:
         """All events of these streams, each stream's in order."""
         driver = await driver_of(connection)
         rows = await driver.fetch(
-            f"SELECT {', '.join(_COLUMNS)} FROM event WHERE stream = ANY($1) ORDER BY stream, version",
+            f"SELECT {', '.join(COLUMNS)} FROM event WHERE stream = ANY($1) ORDER BY stream, version",
             list(streams),
         )
         return [self.to_event(row) for row in rows]
@@ -195,7 +195,7 @@ async def read_rows(
     """Up to ``limit`` rows of a shard beyond a position, in order, as stored."""
     driver = await driver_of(connection)
     rows: Sequence[Mapping[str, Any]] = await driver.fetch(
-        f"SELECT {', '.join(_COLUMNS)} FROM event WHERE shard = $1 AND position > $2 ORDER BY position LIMIT $3",
+        f"SELECT {', '.join(COLUMNS)} FROM event WHERE shard = $1 AND position > $2 ORDER BY position LIMIT $3",
         shard,
         after,
         limit,
@@ -211,7 +211,7 @@ def first_break(
     ``previous`` is the hash of the event before the first row.
     """
     for row in rows:
-        fields = tuple(row[column] for column in _COLUMNS if column not in ("data", "hash"))
+        fields = tuple(row[column] for column in COLUMNS if column not in ("data", "hash"))
         if row["position"] != expected_position or chain(previous, fields, row["data"]) != row["hash"]:
             return expected_position, row["event_id"]
         previous, expected_position = row["hash"], expected_position + 1

@@ -83,7 +83,8 @@ class Relay:
 
         async with self._moved:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._moved.wait_for(here), None if self._leads else _LOOK_SECONDS)
+                async with asyncio.timeout(None if self._leads else _LOOK_SECONDS):
+                    await self._moved.wait_for(here)
         if not self._leads:  # another process relays, only the database knows how far
             async with self._database.read() as connection:
                 self._positions.update(await _positions(connection))
@@ -122,7 +123,8 @@ class Relay:
                 self.trouble = "ok"
                 if not passed:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._woken.wait(), self._idle_seconds)
+                        async with asyncio.timeout(self._idle_seconds):  # wait_for can swallow a cancellation
+                            await self._woken.wait()
         finally:
             self._leads = False
             await connection.invalidate()  # closing the session is the one sure way to give up its lock

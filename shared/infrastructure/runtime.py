@@ -18,8 +18,9 @@ from shared.infrastructure import dead_letters
 from shared.infrastructure.auth import Authenticator
 from shared.infrastructure.command_desk import CommandDesk
 from shared.infrastructure.command_handler import Aggregate, CommandHandler, View
-from shared.infrastructure.consumer import Consumer, Door
+from shared.infrastructure.consumer import Consumer
 from shared.infrastructure.database import Database, ensure_database, url_of
+from shared.infrastructure.doors import Door
 from shared.infrastructure.event_log import EventLog
 from shared.infrastructure.event_log.embedded import EmbeddedLog
 from shared.infrastructure.event_log.kafka import KafkaLog

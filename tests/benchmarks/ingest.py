@@ -38,21 +38,22 @@ from shared.infrastructure.auth import Role, issue_token
 from shared.infrastructure.database import Database, copy, driver_of, ensure_database, url_of
 from shared.infrastructure.embedded_postgres import EmbeddedPostgres
 from shared.infrastructure.event_log import EventLog, Message
+from shared.infrastructure.event_store import COLUMNS
 from shared.infrastructure.migrate import STORE_MIGRATIONS, migrate
 from shared.infrastructure.runtime import event_log
 from shared.infrastructure.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
-EVENT_COLUMNS = (
-    "shard, position, stream, version, event_id, type, data, business_date, recorded_at, cause, actor, metadata, hash"
-)
+EVENT_COLUMNS = ", ".join(COLUMNS)
 console = Console()
 
 
 def scenario(wanted: int) -> tuple[list[CloudEvent], list[CloudEvent], list[CloudEvent]]:
     """Products, assignments and at least ``wanted`` core events of the simulated bank (or all of a large one)."""
     products, assigned, core = [], [], []
-    for event in simulate(7, managers=200, customers=max(200, wanted // 60), start=date(2026, 1, 1), months=12):
+    for event in simulate(
+        7, managers=200, customers=max(200, wanted // 60), start=date(2026, 1, 1), months=12
+    ):
         if event.type == "ProductDefined":
             products.append(event)
         elif event.type == "CustomerAssigned":
@@ -83,13 +84,13 @@ def ledger_process(environment: dict[str, str], log: Path) -> Iterator[subproces
         process.wait()
 
 
-async def until(check: Any, seconds: float = 600.0) -> None:
+async def until(check: Any, seconds: float = 600.0, pause_seconds: float = 0.05) -> None:
     """Poll until an async check holds."""
     deadline = time.monotonic() + seconds
     while not await check():
         if time.monotonic() > deadline:
             raise TimeoutError("the ledger does not come to an end")
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(pause_seconds)
 
 
 class Run:
@@ -105,7 +106,9 @@ class Run:
             "DUALBOOK_BASE_PORT": str(Services.free_base_port()),
             **({"DUALBOOK_KAFKA": kafka} if kafka else {}),
         }
-        self.settings = Settings(data=data, kafka=kafka, base_port=int(self.environment["DUALBOOK_BASE_PORT"]))
+        self.settings = Settings(
+            data=data, kafka=kafka, base_port=int(self.environment["DUALBOOK_BASE_PORT"])
+        )
         self.rate = self.seconds = self.relay_seconds = self.batch = 0.0
 
     async def measure(self, scene: tuple[list[CloudEvent], list[CloudEvent], list[CloudEvent]]) -> None:
@@ -124,7 +127,11 @@ class Run:
             await self._book(ledger, len(core))
 
     async def _prepare(
-        self, ledger: httpx.AsyncClient, log: EventLog, products: Sequence[CloudEvent], assigned: Sequence[CloudEvent]
+        self,
+        ledger: httpx.AsyncClient,
+        log: EventLog,
+        products: Sequence[CloudEvent],
+        assigned: Sequence[CloudEvent],
     ) -> None:
         for product in products:
             data = orjson.loads(product.data)
@@ -137,8 +144,7 @@ class Run:
         database = Database(url_of(self.server, "ledger"), name="bench", pool_size=2)
         before = await _positions(database)
         with ledger_process(self.environment, self.data / "ledger.log"):
-            while await _positions(database) == before:
-                await asyncio.sleep(0.005)
+            await until(lambda: _reached(database, before + 1), pause_seconds=0.005)
             began, first = time.perf_counter(), await _positions(database)
             await until(lambda: _reached(database, before + count))
             self.seconds = time.perf_counter() - began
@@ -244,7 +250,8 @@ async def _batches(source: Database, size: int) -> Any:
                     *place)  # fmt: skip
                 sums = await driver.fetch(
                     "SELECT shard, period, book, centre_id, line, contra, sum(amount)::bigint, 0, 0 FROM leg "
-                    "WHERE shard = $1 AND position > $2 AND position <= $3 GROUP BY 1, 2, 3, 4, 5, 6", *place)  # fmt: skip
+                    "WHERE shard = $1 AND position > $2 AND position <= $3 GROUP BY 1, 2, 3, 4, 5, 6",
+                    *place)  # fmt: skip
                 if rows and legs:
                     yield [tuple(r) for r in rows], [tuple(r) for r in legs], [tuple(r) for r in sums]
 
@@ -252,8 +259,18 @@ async def _batches(source: Database, size: int) -> Any:
 async def main(wanted: int) -> None:
     """Measure Kafka, then the embedded log, then the ceiling, and print them side by side."""
     scene = scenario(wanted)
-    console.print(f"{len(scene[2]):,} core events: {dict(Counter(event.type for event in scene[2]).most_common())}")
-    table = Table("", "events/s", "seconds", "relayed after", "mean batch", "ratio to ceiling", title="One ledger process")
+    console.print(
+        f"{len(scene[2]):,} core events: {dict(Counter(event.type for event in scene[2]).most_common())}"
+    )
+    table = Table(
+        "",
+        "events/s",
+        "seconds",
+        "relayed after",
+        "mean batch",
+        "ratio to ceiling",
+        title="One ledger process",
+    )
     with tempfile.TemporaryDirectory() as folder, Broker(ROOT / ".cache") as broker:
         data = Path(folder)
         broker.start(data / "kafka")
@@ -274,6 +291,8 @@ async def main(wanted: int) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--events", type=int, default=150_000)
     asyncio.run(main(parser.parse_args().events))

@@ -18,10 +18,10 @@ from sqlalchemy import make_url
 from shared.contracts.envelope import CloudEvent
 from shared.infrastructure import replay as replaying
 from shared.infrastructure.auth import Role, issue_token
-from shared.infrastructure.consumer import stored_positions
 from shared.infrastructure.database import Database, ensure_database, url_of
 from shared.infrastructure.event_log import Message, Record
 from shared.infrastructure.event_log.embedded import EmbeddedLog
+from shared.infrastructure.positions import stored_positions
 from shared.infrastructure.relay import backlog
 from shared.infrastructure.runtime import RunningService, ServiceDefinition, prepare
 from shared.infrastructure.settings import Settings

@@ -167,7 +167,8 @@ class EmbeddedConsumer:
                 if fetched or remaining <= 0:
                     return fetched
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), remaining)
+                    async with asyncio.timeout(remaining):  # wait_for can swallow a cancellation
+                        await self._woken.wait()
         except Exception as error:
             raise _translated(error) from error
 

@@ -42,7 +42,7 @@ async def replay_dead_letter(
     """Work the message once more. Refused again, it stays a dead letter and the answer says why (409)."""
     async with request.app.state.database.read() as connection:
         letter = await dead_letters.original(connection, dead_letter_id)
-    submission = request.app.state.consumer.submission_again(letter.record())
+    submission = request.app.state.consumer.reader.submission_again(letter.record())
     replayed = dead_letters.replayed(letter, now().date(), desk.origin(caller))
 
     def answer(outcomes: Sequence[Outcome]) -> Answer:

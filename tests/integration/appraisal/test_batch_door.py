@@ -10,7 +10,7 @@ import orjson
 
 from shared.contracts.envelope import CloudEvent
 from shared.infrastructure.command_handler import Aggregate, Submission, stateless
-from shared.infrastructure.consumer import BatchDoor
+from shared.infrastructure.doors import BatchDoor
 from shared.infrastructure.event_log import Message, Record
 from shared.infrastructure.runtime import ServiceDefinition
 from shared.infrastructure.settings import Settings

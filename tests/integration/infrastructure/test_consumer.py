@@ -72,7 +72,7 @@ def puts(number: int, start: int = 0, jars: int = 7) -> list[Message]:
 
 
 async def deliver(consumer: Consumer, records: Sequence[Record]) -> None:
-    await consumer.work(place_of(records), consumer.read(records))
+    await consumer.work(place_of(records), consumer.reader.read(records))
 
 
 async def read_up(consumer: Consumer, within_seconds: float = 30.0) -> None:
@@ -122,7 +122,7 @@ async def test_a_message_that_lies_in_the_log_twice_counts_once(
     consumer = consumer_of(jars, embedded_log)
     for start in (0, 5, 10):
         records = records_of(messages, start=start)
-        outcomes += await consumer.work(ZERO, consumer.read(records))
+        outcomes += await consumer.work(ZERO, consumer.reader.read(records))
     assert [type(outcome) for outcome in outcomes[5:]] == [Duplicate] * 10
     assert await rows_of(jars, "SELECT count(*) FROM event") == [(5,)]
 
@@ -555,7 +555,7 @@ async def test_handling_anything_twice_changes_nothing(
     records = records_of(messages)
     await empty(jars)
     consumer = consumer_of(jars, embedded_log)
-    await consumer._persist(ZERO, consumer.read(records))
+    await consumer._persist(ZERO, consumer.reader.read(records))
     once = await everything(jars)
     await empty(jars)
     reached = 0
@@ -564,7 +564,7 @@ async def test_handling_anything_twice_changes_nothing(
         part = records[start : start + length]
         if part:
             reached = max(reached, start + len(part))
-            await consumer._persist(ZERO, consumer.read(part))
+            await consumer._persist(ZERO, consumer.reader.read(part))
     assert await everything(jars) == once
 
 
@@ -577,11 +577,11 @@ async def test_reading_a_topic_again_from_its_beginning_changes_nothing(
     messages[9] = Message(b"k", b"?")
     records = records_of(messages)
     consumer = consumer_of(jars, embedded_log)
-    await consumer._persist(ZERO, consumer.read(records))
+    await consumer._persist(ZERO, consumer.reader.read(records))
     before = await everything(jars)
     async with jars.begin() as connection:
         await connection.execute(text("DELETE FROM consumer_position"))
-    await consumer._persist(ZERO, consumer.read(records))
+    await consumer._persist(ZERO, consumer.reader.read(records))
     assert await everything(jars) == before
 
 

@@ -265,6 +265,20 @@ async def test_a_waiting_fetch_wakes_up_when_something_comes(event_log: EventLog
         assert time.monotonic() - published_at < 1.5
 
 
+async def test_a_fetch_ends_when_it_is_told_to_even_in_the_moment_in_which_something_comes(
+    event_log: EventLog, topic: str
+) -> None:
+    async with member(event_log, [topic]) as consumer:
+        await consumer.fetch(10, wait_seconds=0.1)
+        for _ in range(5):
+            fetching = asyncio.create_task(consumer.fetch(10, wait_seconds=30.0))
+            await asyncio.sleep(0.05)
+            getattr(consumer, "_woken", asyncio.Event()).set()
+            fetching.cancel()
+            await asyncio.wait({fetching}, timeout=5)
+            assert fetching.cancelled()
+
+
 async def test_a_fetch_without_news_comes_back_empty_in_time(event_log: EventLog, topic: str) -> None:
     async with member(event_log, [topic]) as consumer:
         await consumer.fetch(10, wait_seconds=0.1)

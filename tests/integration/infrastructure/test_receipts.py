@@ -38,8 +38,14 @@ def key_of(
 
 
 @pytest.fixture
-def desk(jars: Database, embedded_log: EmbeddedLog) -> CommandDesk:
-    return CommandDesk(jars, handler_of(), Relay(jars, embedded_log, PUBLICATIONS))
+def desks(jars: Database, embedded_log: EmbeddedLog) -> list[CommandDesk]:
+    """As many processes of the service."""
+    return [CommandDesk(jars, handler_of(), Relay(jars, embedded_log, PUBLICATIONS)) for _ in range(4)]
+
+
+@pytest.fixture
+def desk(desks: list[CommandDesk]) -> CommandDesk:
+    return desks[0]
 
 
 async def test_the_same_key_with_the_same_body_gets_the_same_answer_and_no_second_effect(
@@ -81,36 +87,55 @@ async def test_a_refusal_leaves_no_receipt_and_may_be_tried_again(desk: CommandD
 
 
 async def test_callers_at_once_with_one_key_have_one_effect_and_one_answer(
-    desk: CommandDesk, jars: Database
+    desks: list[CommandDesk], jars: Database
 ) -> None:
-    requests = (desk.execute([wish(Put("a", 1))], answer_of, key_of(), wait=False) for _ in range(8))
+    requests = (desk.execute([wish(Put("a", 1))], answer_of, key_of(), wait=False) for desk in desks * 3)
     answers = await asyncio.gather(*requests)
     assert len(set(answers)) == 1
     assert await contents(jars) == {"a": 1}
 
 
 async def test_the_second_of_two_callers_at_once_is_not_refused_for_what_the_first_has_done(
-    desk: CommandDesk, jars: Database
+    desks: list[CommandDesk], jars: Database
 ) -> None:
-    await desk.execute([wish(Put("a", 5))], answer_of, wait=False)
-    takes = (desk.execute([wish(Take("a", 5))], answer_of, key_of(), wait=False) for _ in range(4))
+    await desks[0].execute([wish(Put("a", 5))], answer_of, wait=False)
+    takes = (desk.execute([wish(Take("a", 5))], answer_of, key_of(), wait=False) for desk in desks * 2)
     assert len(set(await asyncio.gather(*takes))) == 1
-    puts = (desk.execute([wish(Put("b", 1), expected_version=0)], answer_of, key_of(b"b", "k2"), wait=False)
-            for _ in range(4))  # fmt: skip
+    new = wish(Put("b", 1), expected_version=0)
+    puts = (desk.execute([new], answer_of, key_of(key="k2"), wait=False) for desk in desks * 2)
     assert len(set(await asyncio.gather(*puts))) == 1
     assert await contents(jars) == {"a": 0, "b": 1}
 
 
 async def test_callers_at_once_with_one_key_and_different_bodies_have_one_effect(
-    desk: CommandDesk, jars: Database
+    desks: list[CommandDesk], jars: Database
 ) -> None:
     names = [jars_in_shard(shard, 1)[0] for shard in range(4)]
     results = await asyncio.gather(
-        *(desk.execute([wish(Put(name, 1))], answer_of, key_of(name.encode()), wait=False) for name in names),
+        *(
+            desk.execute([wish(Put(name, 1))], answer_of, key_of(name.encode()), wait=False)
+            for desk, name in zip(desks, names, strict=True)
+        ),
         return_exceptions=True,
     )
     assert sorted(type(result).__name__ for result in results) == ["Answer", "Refusal", "Refusal", "Refusal"]
     assert sum((await contents(jars)).values()) == 1
+
+
+async def test_callers_with_many_keys_at_once_in_any_order_are_all_answered(
+    desks: list[CommandDesk], jars: Database
+) -> None:
+    keys = [f"k{n}" for n in range(10)]
+    orders = [keys, keys[::-1], keys[5:] + keys[:5], keys]
+    answers = await asyncio.gather(
+        *(
+            desk.execute([wish(Put(key, 1))], answer_of, key_of(key.encode(), key), wait=False)
+            for desk, order in zip(desks, orders, strict=True)
+            for key in order
+        )
+    )
+    assert len(answers) == 40
+    assert await contents(jars) == dict.fromkeys(keys, 1)
 
 
 async def test_a_stale_version_leaves_no_receipt(desk: CommandDesk, jars: Database) -> None:

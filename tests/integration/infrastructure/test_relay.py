@@ -243,6 +243,19 @@ async def test_a_caller_learns_when_its_events_are_in_the_log(jars: Database, lo
     assert await relay.published([])
 
 
+async def test_a_relay_ends_when_it_is_told_to_even_in_the_moment_in_which_it_is_woken(
+    jars: Database, log: WatchedLog
+) -> None:
+    relay = relay_of(jars, log)
+    for _ in range(5):
+        task = asyncio.create_task(relay.run())
+        await asyncio.sleep(0.1)
+        relay.wake()
+        task.cancel()
+        await asyncio.wait({task}, timeout=5)
+        assert task.cancelled()
+
+
 async def test_a_relay_that_takes_over_knows_what_was_published_before(
     jars: Database, log: WatchedLog
 ) -> None:

@@ -8,7 +8,7 @@ from services.appraisal.domain.results import DECIDER, ReceiveResults
 from shared.contracts import ledger
 from shared.contracts.envelope import CloudEvent
 from shared.infrastructure.command_handler import Submission
-from shared.infrastructure.consumer import BatchDoor
+from shared.infrastructure.doors import BatchDoor
 from shared.infrastructure.event_log import Record
 from shared.kernel.errors import Malformed
 

@@ -1,0 +1,128 @@
+"""Doors: what a service does with a topic's messages, and how records become submissions.
+
+A message that cannot be read, or that a rule refuses, becomes a dead letter with its reason.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import structlog
+
+from shared.contracts.envelope import CloudEvent, from_message
+from shared.infrastructure import dead_letters, event_store
+from shared.infrastructure.command_handler import Letter, Submission
+from shared.infrastructure.event_log import Record
+from shared.kernel.errors import Malformed, Refusal
+
+logger = structlog.get_logger()
+
+Door = Callable[[CloudEvent, Record], Submission | None]
+"""From a message to a submission; None for a message that is not this service's affair; raises Malformed."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDoor:
+    """A door whose messages of one transaction become one command.
+
+    ``read`` judges each message alone; ``combine`` makes one submission of several, in their order. Refused,
+    a combined command breaks its batch, which is then halved until the one refused message is found.
+    """
+
+    read: Door
+    combine: Callable[[Sequence[Submission]], Submission]
+
+    def __call__(self, event: CloudEvent, record: Record) -> Submission | None:
+        return self.read(event, record)
+
+
+class Read(NamedTuple):
+    """A record and what it asks for; the last of several ``messages`` where a batch door combined them."""
+
+    record: Record
+    submission: Submission | None
+    messages: int = 1
+
+
+class Reader:
+    """Reads the records of the topics that a service has doors for."""
+
+    def __init__(self, doors: Mapping[str, Door]) -> None:
+        self.doors = doors
+
+    def read(self, records: Sequence[Record]) -> list[Read]:
+        """Turn records into submissions; what cannot be read into dead letters."""
+        return [Read(record, self._submission(record)) for record in records]
+
+    def submission_again(self, record: Record) -> Submission:
+        """The submission for a dead letter's message, a refusal of which is the caller's; raises Malformed."""
+        submission = self.doors[record.topic](from_message(record.headers, record.value), record)
+        if submission is None:
+            raise Malformed("this message is no longer any affair of this service")
+        return submission
+
+    def _submission(self, record: Record) -> Submission | None:
+        event: CloudEvent | None = None
+        try:
+            event = from_message(record.headers, record.value)
+            return self.doors[record.topic](event, record)
+        except Malformed as error:
+            return letter_of(record, str(error), event)
+        except Exception as error:  # trying again would not help: reading looks at nothing but the message
+            logger.error("message cannot be read", topic=record.topic, partition=record.partition,
+                         offset=record.offset, exc_info=error)  # fmt: skip
+            return letter_of(record, f"unexpected error: {type(error).__name__}", event)
+
+    def letter_for(self, read: Sequence[Read]) -> Letter:
+        """The dead letter of a refused message: in the shard that its command was for."""
+
+        def letter(index: int, refusal: Refusal) -> Submission:
+            record, submission, messages = read[index]
+            assert submission is not None  # only what was submitted can be refused
+            if messages > 1:
+                raise refusal  # which of them is meant, smaller batches will show
+            stream = submission.decider.stream(submission.command)
+            key = stream.partition("-")[2].partition("#")[0]
+            event = from_message(record.headers, record.value)
+            return letter_of(record, str(refusal), event, shard_key=key)
+
+        return letter
+
+    def combined(self, topic: str, fresh: list[Read]) -> list[Read]:
+        """What a batch door's messages ask for as one, behind the dead letters; any other door's as it is."""
+        door = self.doors[topic]
+        if not isinstance(door, BatchDoor):
+            return fresh
+        letters: list[Read] = []
+        rest: list[Read] = []
+        for read in fresh:
+            refused = read.submission is not None and read.submission.decider is dead_letters.DECIDER
+            (letters if refused else rest).append(read)
+        if len(rest) < 2:
+            return fresh
+        combined = door.combine([read.submission for read in rest if read.submission is not None])
+        return [*letters, Read(rest[-1].record, combined, len(rest))]
+
+
+def letter_of(
+    record: Record, reason: str, event: CloudEvent | None, *, shard_key: str = "", attempts: int = 1
+) -> Submission:
+    """The submission that keeps a record as a dead letter."""
+    return dead_letters.letter_of(
+        record,
+        reason,
+        shard_key=shard_key or _key_of(record),
+        now=event_store.now(),
+        attempts=attempts,
+        event_id=event.id if event else "",
+        type=event.type if event else "",
+    )
+
+
+def _key_of(record: Record) -> str:
+    """The key of a message that could not be read further, or its place where even the key is no text."""
+    try:
+        key = record.key.decode()
+    except UnicodeDecodeError:
+        key = ""
+    return key if key and "#" not in key and "\0" not in key else f"{record.topic}/{record.partition}"
