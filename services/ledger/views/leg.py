@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ledger.domain.entry import EntryBooked
 from shared.infrastructure.database import copy, driver_of
+from shared.kernel.books import CONTRA_CENTRES
 from shared.kernel.event import StoredEvent
 from shared.kernel.money import format_money
 from shared.kernel.period import Period, format_month
@@ -132,11 +133,13 @@ async def of_centre(
     limit: int,
 ) -> list[tuple[tuple[int, int, int], LegRow]]:
     """Legs of a centre in a period, in booking order, each with its place (for the cursor)."""
+    # said in so many words, as the index by centre holds the legs of real centres only
+    contra = "leg.contra" if centre_id in CONTRA_CENTRES else "NOT leg.contra"
     rows = await connection.execute(
         text(
             _SELECT
-            + """
-            WHERE leg.centre_id = :centre_id AND leg.period BETWEEN :first AND :last
+            + f"""
+            WHERE {contra} AND leg.centre_id = :centre_id AND leg.period BETWEEN :first AND :last
               AND leg.book = cast(:book AS book_name)
               AND (cast(:line AS text) IS NULL OR leg.line::text = :line)
               AND (leg.shard, leg.position, leg.number) > (cast(:shard AS bigint), :position, cast(:number AS bigint))
