@@ -5,9 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from deploy.kafka.broker import Broker
 from shared.infrastructure.embedded_postgres import EmbeddedPostgres
+
+settings.register_profile("patient", deadline=None)  # a busy machine is no defect
+settings.load_profile("patient")
 
 ROOT = Path(__file__).parent.parent
 

@@ -78,8 +78,8 @@ def from_message(headers: Mapping[str, bytes], value: bytes) -> CloudEvent:
             _attribute(headers["ce_type"].decode(), "type"),
             _attribute(headers.get("ce_source", b"").decode(), "source"),
             value,
-            time,
-            subject,
+            _optional(time or None, "time"),
+            _optional(subject or None, "subject"),
             extensions,
         )
     except UnicodeDecodeError:
@@ -122,8 +122,8 @@ _CORE_ATTRIBUTES = {"specversion", "id", "type", "source", "time", "subject", "d
 
 
 def _attribute(value: object, name: str) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_ATTRIBUTE:
-        raise Malformed(f"{name}: must be a text of 1 to {_LONGEST_ATTRIBUTE} characters")
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_ATTRIBUTE or "\0" in value:
+        raise Malformed(f"{name}: must be a text of 1 to {_LONGEST_ATTRIBUTE} characters, none of them NUL")
     return value
 
 

@@ -1,5 +1,6 @@
 """The field types of the contracts: each names its own rule when a value does not keep it."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
@@ -25,8 +26,11 @@ from shared.kernel.period import FIRST_YEAR, LAST_YEAR
 ID_PATTERN = r"^[\w.:@+-]{1,64}$"
 
 
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
 def _iso_text(value: object) -> object:
-    if isinstance(value, date) or (isinstance(value, str) and len(value) == 10):
+    if isinstance(value, date) or (isinstance(value, str) and _DATE.fullmatch(value)):
         return value
     raise Malformed("must be a date written YYYY-MM-DD")
 

@@ -15,7 +15,7 @@ from prometheus_client import Counter, Histogram
 
 from shared.infrastructure.command_handler import Accepted, CommandHandler, Duplicate, Outcome
 from shared.infrastructure.database import Database, is_conflict, is_unavailable
-from shared.infrastructure.doors import Door, Read, Reader, letter_of
+from shared.infrastructure.doors import Door, Read, Reader, event_of, letter_of
 from shared.infrastructure.event_log import EventLog, LogConsumer, LogUnavailable, Partition, Record
 from shared.infrastructure.pauses import growing_pauses
 from shared.infrastructure.positions import lock_position, move_position, stored_positions
@@ -129,7 +129,7 @@ class Consumer:
         logger.error("message given up", topic=read.record.topic, partition=read.record.partition,
                      offset=read.record.offset, exc_info=error)  # fmt: skip
         reason = f"unexpected error: {type(error).__name__}"
-        return Read(read.record, letter_of(read.record, reason, None, attempts=tries))
+        return Read(read.record, letter_of(read.record, reason, event_of(read.record), attempts=tries))
 
     async def work(self, partition: Partition, batch: Sequence[Read]) -> list[Outcome]:
         """One transaction: the messages not worked yet, and the place reached."""

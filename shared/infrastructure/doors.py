@@ -104,6 +104,14 @@ class Reader:
         return [*letters, Read(rest[-1].record, combined, len(rest))]
 
 
+def event_of(record: Record) -> CloudEvent | None:
+    """The event in a record, or None where there is none to be read."""
+    try:
+        return from_message(record.headers, record.value)
+    except Malformed:
+        return None
+
+
 def letter_of(
     record: Record, reason: str, event: CloudEvent | None, *, shard_key: str = "", attempts: int = 1
 ) -> Submission:

@@ -11,7 +11,7 @@ from shared.kernel.errors import Malformed
 
 MINOR_UNITS = 100
 LARGEST_AMOUNT = 10**17
-"""Bound on any single amount, in minor units: far above any bank, far below what sums of a century would overflow."""
+"""What an amount on the wire stays below, in minor units: sums of a bank's life fit, and a bigint holds them."""
 
 _AMOUNT = re.compile(r"(-?)(\d{1,15})(?:\.(\d{1,2}))?", re.ASCII)
 _RATE = re.compile(r"-?\d{1,6}(?:\.\d{1,6})?", re.ASCII)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from shared.contracts.core_banking import (
+    LARGEST_POSTING,
     LoanDisbursed,
     LoanEvent,
     LoanReclassified,
@@ -18,7 +19,7 @@ from shared.contracts.core_banking import (
 )
 from shared.kernel.books import Line, LoanClass
 from shared.kernel.errors import Refusal
-from shared.kernel.money import LARGEST_AMOUNT, format_money, percent_of
+from shared.kernel.money import format_money, percent_of
 
 ProvisionRates = Mapping[LoanClass, Decimal]
 Amounts = dict[str, int]
@@ -75,7 +76,7 @@ def _must_be_open(loan: Loan) -> None:
 
 
 def _must_be_sayable(outstanding: int) -> None:
-    if outstanding >= LARGEST_AMOUNT:  # no amount on the wire could repay or write it off
+    if outstanding > LARGEST_POSTING:  # no one event could repay it
         raise Refusal("loan-within-bounds", "amount", f"makes {format_money(outstanding)} outstanding")
 
 

@@ -262,7 +262,7 @@ async def test_a_waiting_fetch_wakes_up_when_something_comes(event_log: EventLog
         published_at = time.monotonic()
         await event_log.publish(topic, numbered(1, partition=3))
         assert offsets([record for records in (await waiting).values() for record in records]) == {3: [0]}
-        assert time.monotonic() - published_at < 1.5
+        assert time.monotonic() - published_at < 5
 
 
 async def test_a_fetch_ends_when_it_is_told_to_even_in_the_moment_in_which_something_comes(

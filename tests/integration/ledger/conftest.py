@@ -3,13 +3,9 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from hypothesis import settings
 
 from tests.integration.ledger.bank import Bank, opened
 from tests.support.reference import WORKED_EXAMPLE
-
-settings.register_profile("patient", deadline=None)  # a busy machine is no defect
-settings.load_profile("patient")
 
 
 @pytest.fixture(scope="module")

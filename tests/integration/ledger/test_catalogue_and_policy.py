@@ -53,7 +53,8 @@ async def test_products_are_listed_page_by_page(bank: Bank) -> None:
     assert {"DEM", "TRM", "AGT"} <= {item["product_code"] for item in everything}
     places = [(item["product_code"], item["effective_from"]) for item in everything]
     assert places == sorted(places)
-    items, cursor = [], {}
+    items = []
+    cursor: dict[str, str] = {}
     while True:
         page = await bank.get("/v1/products", limit=2, **cursor)
         items += page["items"]

@@ -147,6 +147,15 @@ async def test_entries_are_told_to_the_others_in_the_order_of_their_shard(bank: 
     assert places == sorted(places)
 
 
+async def test_a_trace_goes_with_an_event_from_one_log_to_the_next(bank: Bank) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    await send(bank, binary({**deposit("traced"), "traceparent": trace}))
+    [(metadata,)] = await bank.service.rows("SELECT metadata FROM event WHERE event_id = 'traced'")
+    assert orjson.loads(metadata) == {"time": "2026-07-09T09:30:00+08:00", "traceparent": trace}
+    [told] = [one for one in await bank.service.published(ledger.TOPIC) if one.headers["ce_id"] == b"traced"]
+    assert told.headers["traceparent"].decode() == trace
+
+
 # --- dead letters ---
 
 REFUSED = deposit("bad-product", product_code="SOON")
@@ -221,7 +230,8 @@ async def test_dead_letters_are_published_with_the_original_message_and_the_reas
 
 
 async def test_dead_letters_come_in_pages(mixed: Bank) -> None:
-    everything, items, cursor = await letters(mixed), [], {}
+    everything, items = await letters(mixed), []
+    cursor: dict[str, str] = {}
     while True:
         page = (await mixed.accountant.get("/v1/dead-letters", params={"limit": 4, **cursor})).json()
         items += page["items"]

@@ -4,14 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from services.ledger.domain.entry import EntryBooked
 from tests.support.reference import core_event
 from tests.unit.ledger.desk import Desk, a_bank
-
-settings.register_profile("patient", deadline=None)  # a busy machine is no defect
-settings.load_profile("patient")
 
 
 @pytest.fixture

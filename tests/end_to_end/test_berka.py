@@ -1,0 +1,270 @@
+"""A year of a real bank, 1993 of the PKDD'99 ("Berka") data set: in by the command and by the log, and nothing lost."""
+
+import csv
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from deploy.local.berka import read_berka
+from deploy.local.registrations import Registration
+from shared.contracts import assignment, core_banking
+from shared.contracts.core_banking import CORE_EVENTS
+from shared.contracts.envelope import CloudEvent
+from tests.support.logs import KINDS
+from tests.support.system import BOOKS, Figures, System, months, running_system
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared"
+FOLDER = SHARED / "data" / "berka"
+MUST_RUN = os.environ.get("CI") == "true" and SHARED.is_dir()
+
+pytestmark = [
+    pytest.mark.timeout(1200),
+    pytest.mark.skipif(
+        not FOLDER.is_dir() and not MUST_RUN,
+        reason=f"the Berka data set is not part of this repository and not at {FOLDER}",
+    ),
+]
+
+POSTINGS = 28_205
+MONTHS = months("1993-01", "1993-12")
+PERIODS = ["1993", *MONTHS, *map(str, range(1994, 2000))]
+"""The year of the postings, and those into which its loans reach."""
+
+
+def records(file: str) -> list[dict[str, str]]:
+    """The records of a file as they stand there."""
+    with (FOLDER / file).open(newline="") as lines:
+        return list(csv.DictReader(lines, delimiter=";"))
+
+
+async def import_by_command(system: System, *options: str) -> str:
+    """What ``dualbook import berka`` says."""
+    done = await system.dualbook("import", "berka", str(FOLDER), *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    await system.settle()
+    return done.stdout
+
+
+async def send_through_the_log(system: System) -> None:
+    """The same facts as their owners would send them: products by HTTP, the rest to its topics, at once."""
+    events = list(read_berka(FOLDER))
+    accountant = system.client("ledger", "accountant", subject="anna")
+    for event in events:
+        if event.type == "ProductDefined":
+            product = Registration.of(event)
+            answer = await accountant.put(product.path, json=product.body)
+            assert answer.status_code == 200, answer.text
+    await system.publish(assignment.TOPIC, *(one for one in events if one.type == "CustomerAssigned"))
+    await system.settle()
+    await system.publish(core_banking.TOPIC, *(one for one in events if one.type in CORE_EVENTS))
+    await system.settle()
+
+
+@pytest.fixture(scope="module")
+async def imported(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    """Imported by the command, on the embedded log."""
+    async with running_system(tmp_path_factory.mktemp("berka"), "embedded") as system:
+        said = await import_by_command(system)
+        assert "The books balance to the fen in every month." in said
+        assert "9,100 registrations and 32,041 core events delivered." in said
+        yield system
+
+
+@pytest.fixture(scope="module")
+async def streamed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    """Sent by producers of their own, on Kafka."""
+    async with running_system(tmp_path_factory.mktemp("berka-kafka"), "kafka") as system:
+        await send_through_the_log(system)
+        yield system
+
+
+@pytest.fixture(scope="module")
+async def figures(imported: System) -> Figures:
+    """All statements of both books, the reconciliation and the scorecards."""
+    return await imported.figures(PERIODS)
+
+
+@pytest.fixture(params=KINDS)
+def berka(request: pytest.FixtureRequest) -> System:
+    """Either system with the year in it."""
+    found: System = request.getfixturevalue("imported" if request.param == "embedded" else "streamed")
+    return found
+
+
+async def test_every_posting_and_what_goes_with_it_is_booked(berka: System) -> None:
+    transactions = records("trans.asc")
+    accounts_with_loans = {loan["account_id"] for loan in records("loan.asc")}
+    marks = Counter(one["k_symbol"] for one in transactions)
+    downgrades = {"A": 0, "B": 3, "C": 0, "D": 2}
+    expected = {
+        "DepositPosted": POSTINGS,
+        "FeeCharged": marks["SLUZBY"] + marks["SANKC. UROK"],
+        "LoanDisbursed": len(records("loan.asc")),
+        "LoanReclassified": sum(downgrades[loan["status"]] for loan in records("loan.asc")),
+        "LoanRepaid": sum(
+            one["k_symbol"] == "UVER" and one["account_id"] in accounts_with_loans for one in transactions
+        ),
+    }
+    booked = await berka.rows(
+        "ledger",
+        "SELECT data::json -> 'cause' ->> 'type', count(*) FROM event WHERE type = 'EntryBooked' GROUP BY 1",
+    )
+    assert len(transactions) == POSTINGS
+    assert dict(booked) == expected
+    assert await berka.dead_letters() == []
+
+
+async def test_the_books_balance_in_every_month(berka: System) -> None:
+    entries = 0
+    for period in [*MONTHS, *PERIODS[-6:]]:
+        found = await berka.get("ledger", "/v1/reconciliation", period=period)
+        assert found["balanced"] is True, period
+        assert {line["difference"] for line in found["lines"]} == {"0.00"}, period
+        entries += found["entries"]
+    assert entries == 32_041
+
+
+async def test_both_books_hold_the_deposits_that_the_file_adds_up_to(berka: System) -> None:
+    signs = {"PRIJEM": 1, "VYDAJ": -1, "VYBER": -1}
+    expected = sum(Decimal(one["amount"]) * signs[one["type"]] for one in records("trans.asc"))
+    for book in BOOKS:
+        stated = await berka.get("ledger", f"/v1/books/{book}/statements", period="1993-12")
+        stocks = [Decimal(item["stocks"]["deposit_balance"]) for item in stated["items"]]
+        assert sum(stocks) == expected, book
+        assert Decimal(stated["total"]["stocks"]["deposit_balance"]) == expected
+
+
+async def test_each_branch_holds_the_deposits_of_its_own_customers(berka: System) -> None:
+    """Managers are m<district>-<n>: the owners' districts, looked up in the files, must add up to the same."""
+    district = {one["client_id"]: one["district_id"] for one in records("client.asc")}
+    owner = {one["account_id"]: one["client_id"] for one in records("disp.asc") if one["type"] == "OWNER"}
+    expected: Counter[str] = Counter()
+    for one in records("trans.asc"):
+        cents = int(Decimal(one["amount"]) * 100) * (1 if one["type"] == "PRIJEM" else -1)
+        expected[district[owner[one["account_id"]]]] += cents
+    stated = await berka.get("ledger", "/v1/books/manager/statements", period="1993")
+    found: Counter[str] = Counter()
+    for item in stated["items"]:
+        cents = int(Decimal(item["stocks"]["deposit_balance"]) * 100)
+        found[item["centre_id"].removeprefix("m").split("-")[0]] += cents
+    assert +found == +expected
+    assert -found == -expected
+
+
+async def test_both_logs_and_both_ways_give_the_same_figures(figures: Figures, streamed: System) -> None:
+    assert await streamed.figures(PERIODS) == figures
+    assert len(figures["1993"]["manager"]) > 90
+    assert set(figures["1993"]["department"]) == {"deposits", "lending", "intermediary"}
+
+
+async def test_the_scorecards_show_what_the_statements_show(figures: Figures) -> None:
+    for period, found in figures.items():
+        assert found["scorecards"]["balanced"] is True
+        for book in BOOKS:
+            for card in found["scorecards"][f"{book}s"]:
+                stated = found[book][card["centre_id"]]
+                assert (card["lines"], card["measures"]) == (stated["lines"], stated["measures"]), period
+
+
+async def unchanged(system: System, figures: Figures, heads: dict[str, Any]) -> None:
+    """Everything is as it was: figures, events, places in the stores, and no dead letter."""
+    assert await system.figures(PERIODS) == figures
+    assert {service: await system.heads(service) for service in heads} == heads
+    assert await system.dead_letters() == []
+
+
+async def test_sending_everything_through_the_log_again_changes_nothing(
+    berka: System, figures: Figures
+) -> None:
+    heads = {service: await berka.heads(service) for service in ("ledger", "appraisal")}
+    entries = await berka.events("ledger")
+    await send_through_the_log(berka)
+    assert await berka.events("ledger") == entries
+    await unchanged(berka, figures, heads)
+
+
+async def test_sending_the_core_events_again_over_http_finds_each_known(
+    imported: System, figures: Figures
+) -> None:
+    heads = {service: await imported.heads(service) for service in ("assignment", "ledger", "appraisal")}
+    core = imported.client("ledger", "core", subject="core-system")
+    known = 0
+    for batch in batches([one for one in read_berka(FOLDER) if one.type in CORE_EVENTS], 1000):
+        answer = await post(core, batch)
+        assert (answer["accepted"], answer["rejected"]) == (0, 0)
+        known += answer["duplicate"]
+    assert known == 32_041
+    await unchanged(imported, figures, heads)
+
+
+def batches(events: Sequence[CloudEvent], size: int) -> list[Sequence[CloudEvent]]:
+    """The events in runs of ``size``."""
+    return [events[start : start + size] for start in range(0, len(events), size)]
+
+
+async def post(core: httpx.AsyncClient, batch: Sequence[CloudEvent]) -> Any:
+    """The ledger's answer to a batch of core events."""
+    content = b"[" + b",".join(event.to_structured() for event in batch) + b"]"
+    headers = {"content-type": "application/cloudevents-batch+json"}
+    answer = await core.post("/v1/core-events", content=content, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_replay_rebuilds_the_views_to_the_same_bytes(berka: System, figures: Figures) -> None:
+    before = await berka.digests("ledger")
+    done = await berka.dualbook("replay", "ledger")
+    assert done.returncode == 0, done.stderr
+    assert f"ledger: views rebuilt from {await berka.events('ledger'):,} events" in done.stdout
+    assert await berka.digests("ledger") == before
+    assert all(before[table].startswith("0 rows") is False for table in ("leg", "centre_month", "loan"))
+    assert await berka.figures(["1993"]) == {"1993": figures["1993"]}
+
+
+async def test_verify_finds_everything_as_it_should_be(berka: System) -> None:
+    done = await berka.dualbook("verify")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.findall(r"(\w+): every event and every view is as it should be", done.stdout) == [
+        "assignment",
+        "ledger",
+        "appraisal",
+    ]
+
+
+async def test_verify_names_the_event_of_which_a_byte_was_changed(imported: System) -> None:
+    [(shard, position, event_id, data)] = await imported.rows(
+        "ledger",
+        "SELECT shard, position, event_id, data FROM event WHERE event_id = 'berka-t695247'",
+    )
+    assert orjson.loads(data)["lines"] == {"deposit_balance": "700.00"}
+    place = f"shard = {shard} AND position = {position}"
+    await imported.execute("ledger", *by_hand(f"SET data = replace(data, '700.00', '700.01') WHERE {place}"))
+    try:
+        done = await imported.dualbook("verify", "ledger")
+    finally:
+        written = json.dumps(data)  # no quote that SQL minds is in it
+        assert "'" not in written
+        await imported.execute("ledger", *by_hand(f"SET data = '{data}' WHERE {place}"))
+    assert done.returncode == 1, done.stdout
+    assert f"hash chain broken: shard {shard}, position {position}, event {event_id}" in done.stdout
+    mended = await imported.dualbook("verify", "ledger")
+    assert mended.returncode == 0, mended.stdout
+
+
+def by_hand(change: str) -> Sequence[str]:
+    """The statements by which somebody with all rights changes stored events."""
+    return (
+        "ALTER TABLE event DISABLE TRIGGER event_is_append_only",
+        f"UPDATE event {change}",
+        "ALTER TABLE event ENABLE TRIGGER event_is_append_only",
+    )
