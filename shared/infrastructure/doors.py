@@ -17,6 +17,9 @@ from shared.kernel.errors import Malformed, Refusal
 
 logger = structlog.get_logger()
 
+_LONGEST_KEY = 256
+"""Bytes of a key that name a stream; an index of the event table must hold it."""
+
 Door = Callable[[CloudEvent, Record], Submission | None]
 """From a message to a submission; None for a message that is not this service's affair; raises Malformed."""
 
@@ -128,9 +131,9 @@ def letter_of(
 
 
 def _key_of(record: Record) -> str:
-    """The key of a message that could not be read further, or its place where even the key is no text."""
+    """The key of a message that could not be read further, or its place where even the key is no short text."""
     try:
-        key = record.key.decode()
+        key = record.key.decode() if len(record.key) <= _LONGEST_KEY else ""
     except UnicodeDecodeError:
         key = ""
     return key if key and "#" not in key and "\0" not in key else f"{record.topic}/{record.partition}"

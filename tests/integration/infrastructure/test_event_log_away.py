@@ -61,6 +61,7 @@ async def outage(
         return Outage(lambda: EmbeddedLog(gate.url_of(database)), gate.shut, gate.open)
     monkeypatch.setattr(kafka_module, "_PATIENCE_SECONDS", 2.0)
     monkeypatch.setattr(kafka_module, "_SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(kafka_module, "_SESSION_MILLISECONDS", 6_000)  # the shortest that brokers allow
     broker: Broker = request.getfixturevalue("own_broker")
 
     async def begin() -> None:

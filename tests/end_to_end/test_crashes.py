@@ -1,0 +1,247 @@
+"""Processes killed, shared out, log and database taken away, all while events flow: the figures stay the same."""
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+import httpx
+import pytest
+
+from deploy.local.calls import insist
+from deploy.local.processes import Services
+from shared.contracts.core_banking import TOPIC
+from tests.end_to_end.simulated import PERIODS, SimulatedBank, chunks
+from tests.support.logs import eventually
+from tests.support.system import Figures, System, metric, running_system
+
+pytestmark = pytest.mark.timeout(600)
+
+KILLS = 5
+SEED = int(os.environ.get("DUALBOOK_TEST_SEED", random.randrange(10**6)))
+"""Decides when the kills come; said in the name of the test, and taken from the environment to repeat a run."""
+
+
+@pytest.fixture(scope="module")
+async def undisturbed(embedded_system: System) -> Figures:
+    """What the simulated bank's books say when nothing goes wrong, on the other log."""
+    bank = SimulatedBank.named("calm")
+    await bank.open(embedded_system)
+    await embedded_system.publish(TOPIC, *bank.messages())
+    figures = await bank.figures(embedded_system)
+    assert len(figures["2026"]["manager"]) == 13  # twelve, and the one who stands for nobody
+    return figures
+
+
+@pytest.fixture(scope="module")
+async def shaken(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    """A system on Kafka that has to suffer all this; at rest and whole between the tests."""
+    async with running_system(tmp_path_factory.mktemp("shaken"), "kafka") as system:
+        yield system
+
+
+@asynccontextmanager
+async def flowing(system: System, bank: SimulatedBank, seconds: float) -> AsyncIterator[asyncio.Task[None]]:
+    """Core banking publishes all its events, evenly over ``seconds``, as long as the log is there to take them."""
+    pieces = list(chunks(list(bank.messages()), 100))
+
+    async def publish() -> None:
+        for piece in pieces:
+            await insist(lambda piece=piece: system.publish(TOPIC, *piece))
+            await asyncio.sleep(seconds / len(pieces))
+
+    stream = asyncio.create_task(publish())
+    try:
+        yield stream
+        await stream
+    finally:
+        stream.cancel()
+        with suppress(asyncio.CancelledError):
+            await stream
+
+
+async def moves(system: System) -> None:
+    """Wait until the ledger has stored something new."""
+    before = await system.events("ledger")
+
+    async def moved() -> bool:
+        return await system.events("ledger") > before
+
+    await eventually(moved, within_seconds=90, every_seconds=0.01)
+
+
+async def as_undisturbed(system: System, bank: SimulatedBank, undisturbed: Figures) -> None:
+    """Everything is booked, once, and the books say what they say when nothing goes wrong."""
+    assert await bank.figures(system) == undisturbed
+    assert await bank.booked(system) == len(bank.core)
+    assert await system.dead_letters() == []
+    for period in PERIODS:
+        assert (await system.get("ledger", "/v1/reconciliation", period=period))["balanced"] is True
+        assert (await system.get("appraisal", "/v1/scorecards", period=period))["balanced"] is True
+
+
+@pytest.mark.parametrize("seed", [SEED])
+async def test_killed_five_times_the_ledger_loses_and_repeats_nothing(
+    shaken: System, undisturbed: Figures, seed: int
+) -> None:
+    chance, bank = random.Random(seed), SimulatedBank.named("killed")
+    await bank.open(shaken)
+    async with flowing(shaken, bank, seconds=12):
+        for _ in range(KILLS):
+            await moves(shaken)
+            await asyncio.sleep(chance.uniform(0, 0.4))
+            shaken.services.kill("ledger")
+            shaken.services.start_one("ledger")
+        await moves(shaken)
+        booked = await bank.booked(shaken)
+    assert booked < len(bank.core)  # the last start was still in the middle
+    await as_undisturbed(shaken, bank, undisturbed)
+    verified = await shaken.dualbook("verify")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+async def test_the_appraisal_killed_while_it_takes_in_results_counts_each_once(
+    shaken: System, undisturbed: Figures
+) -> None:
+    bank = SimulatedBank.named("counted")
+    await bank.open(shaken)
+    async with flowing(shaken, bank, seconds=6):
+        for _ in range(2):
+            await moves(shaken)
+            shaken.services.kill("appraisal")
+            shaken.services.start_one("appraisal")
+            await shaken.services.wait_until_ready()
+    await as_undisturbed(shaken, bank, undisturbed)
+    cards = await shaken.get("appraisal", "/v1/scorecards", period="2026")
+    for side in ("manager", "department"):
+        scored = {card["centre_id"]: card["lines"] for card in cards[f"{side}s"]}
+        for centre, stated in undisturbed["2026"][side].items():
+            assert scored[bank.name + centre] == stated["lines"]
+
+
+async def test_two_ledgers_share_the_partitions_and_book_everything_once(
+    shaken: System, undisturbed: Figures
+) -> None:
+    bank = SimulatedBank.named("shared")
+    await bank.open(shaken)
+    settings = shaken.settings.model_copy(update={"base_port": Services.free_base_port()})
+    second = Services(settings, shaken.server.url)
+    callers = [
+        shaken.client("ledger"),
+        shaken.client("ledger", base_url=second.urls["ledger"]),
+    ]
+
+    async def worked(caller: httpx.AsyncClient) -> float:
+        return await metric(caller, "dualbook_consumer_messages_total", topic=TOPIC, outcome="accepted")
+
+    try:
+        before = await worked(callers[0])
+        async with flowing(shaken, bank, seconds=20):
+            await moves(shaken)
+            second.start_one("ledger")  # in the middle of the stream: the partitions are shared out anew
+            await second.wait_until_ready()
+            await until_it_grows(lambda: worked(callers[1]))
+            await until_it_grows(lambda: worked(callers[0]))
+        await as_undisturbed(shaken, bank, undisturbed)
+        by_process = [await worked(caller) for caller in callers]
+        assert by_process[0] - before + by_process[1] == len(bank.core)
+        answer = await callers[1].get("/readyz")
+        assert answer.status_code == 200, answer.text
+    finally:
+        second.stop()
+    again = SimulatedBank.named("alone")
+    await again.open(shaken)
+    await shaken.publish(TOPIC, *again.messages())  # the first one has all partitions again
+    await as_undisturbed(shaken, again, undisturbed)
+
+
+async def until_it_grows(figure: Callable[[], Awaitable[float]], within_seconds: float = 60) -> None:
+    """Wait for a count to go up."""
+    before, deadline = await figure(), time.monotonic() + within_seconds
+    while await figure() <= before:
+        assert time.monotonic() < deadline, f"still {before}"
+        await asyncio.sleep(0.1)
+
+
+async def troubled(system: System, service: str, what: str, within_seconds: float = 60) -> str:
+    """Wait until ``/readyz`` says 503 and names this thing; what it says of it."""
+    deadline = time.monotonic() + within_seconds
+    while True:
+        status, checks = await system.readiness(service)
+        if status == 503 and checks[what] != "ok":
+            return checks[what]
+        assert time.monotonic() < deadline, f"{service} says {status} {checks}"
+        await asyncio.sleep(0.2)
+
+
+async def recovered(system: System, within_seconds: float = 90) -> None:
+    """Wait until all services are ready again."""
+    deadline = time.monotonic() + within_seconds
+    for service in system.services.urls:
+        while (found := await system.readiness(service))[0] != 200:
+            assert time.monotonic() < deadline, f"{service} says {found}"
+            await asyncio.sleep(0.2)
+
+
+def warned(system: System, service: str, since: int, *events: str) -> bool:
+    """Whether the service's log has one of these warnings behind its line ``since``."""
+    lines = system.logged(service)[since:]
+    return any(line["level"] == "warning" and line["event"] in events for line in lines)
+
+
+async def test_while_kafka_is_away_the_services_say_so_and_then_go_on(
+    shaken: System, undisturbed: Figures
+) -> None:
+    assert shaken.broker is not None
+    bank = SimulatedBank.named("cut-off")
+    await bank.open(shaken)
+    logged = {service: len(shaken.logged(service)) for service in shaken.services.urls}
+    async with flowing(shaken, bank, seconds=8):
+        await moves(shaken)
+        await asyncio.to_thread(shaken.broker.kill)
+        for service in ("ledger", "appraisal"):
+            assert await troubled(shaken, service, "consumer")
+        # what has to be told waits in the store, and is not refused
+        answer = await shaken.client("assignment", "assigner", subject="ann").post(
+            "/v1/managers",
+            json={"manager_id": "meanwhile", "name": "王小明", "branch_id": "b1", "grade": "manager-2"},
+        )
+        assert answer.status_code == 201, answer.text
+        assert "log away" in await troubled(shaken, "assignment", "relay")
+        assert (await shaken.client("ledger").get("/healthz")).status_code == 200
+        stated = await shaken.get("ledger", "/v1/books/manager/statements", period="2026")
+        assert stated["items"]  # what is booked can be read
+        await asyncio.to_thread(shaken.broker.start_again)
+        await recovered(shaken)
+    await as_undisturbed(shaken, bank, undisturbed)
+    told = [record for record in await shaken.records("assignment.events") if record.key == b"meanwhile"]
+    assert len({record.headers["ce_id"] for record in told}) == 1
+    for service in ("ledger", "appraisal"):
+        assert warned(shaken, service, logged[service], "consumer waits"), service
+    assert warned(shaken, "assignment", logged["assignment"], "relay waits")
+
+
+async def test_while_postgresql_is_away_the_services_say_so_and_then_go_on(
+    shaken: System, undisturbed: Figures
+) -> None:
+    bank = SimulatedBank.named("unstored")
+    await bank.open(shaken)
+    logged = {service: len(shaken.logged(service)) for service in shaken.services.urls}
+    async with flowing(shaken, bank, seconds=8):
+        await moves(shaken)
+        await asyncio.to_thread(shaken.stop_server)
+        for service in shaken.services.urls:
+            assert "unreachable" in await troubled(shaken, service, "database")
+        assert await troubled(shaken, "ledger", "consumer")
+        assert (await shaken.client("ledger").get("/healthz")).status_code == 200
+        answer = await shaken.admin("ledger").get("/v1/reconciliation", params={"period": "2026"})
+        assert answer.status_code == 503, answer.text
+        assert answer.headers["content-type"].startswith("application/problem+json")
+        await asyncio.to_thread(shaken.start_server_again)
+        await recovered(shaken)
+    await as_undisturbed(shaken, bank, undisturbed)
+    for service in ("ledger", "appraisal"):
+        assert warned(shaken, service, logged[service], "consumer waits", "batch tried again"), service
+    assert warned(shaken, "assignment", logged["assignment"], "relay waits")
