@@ -233,16 +233,6 @@ async def test_replay_rebuilds_the_views_to_the_same_bytes(berka: System, figure
     assert await berka.figures(["1993"]) == {"1993": figures["1993"]}
 
 
-async def test_verify_finds_everything_as_it_should_be(berka: System) -> None:
-    done = await berka.dualbook("verify")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert re.findall(r"(\w+): every event and every view is as it should be", done.stdout) == [
-        "assignment",
-        "ledger",
-        "appraisal",
-    ]
-
-
 async def test_verify_names_the_event_of_which_a_byte_was_changed(imported: System) -> None:
     [(shard, position, event_id, data)] = await imported.rows(
         "ledger",
@@ -260,8 +250,16 @@ async def test_verify_names_the_event_of_which_a_byte_was_changed(imported: Syst
         )
     assert done.returncode == 1, done.stdout
     assert f"hash chain broken: shard {shard}, position {position}, event {event_id}" in done.stdout
-    mended = await imported.dualbook("verify", "ledger")
-    assert mended.returncode == 0, mended.stdout
+
+
+async def test_verify_finds_everything_as_it_should_be_once_it_is_put_back(imported: System) -> None:
+    done = await imported.dualbook("verify")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.findall(r"(\w+): every event and every view is as it should be", done.stdout) == [
+        "assignment",
+        "ledger",
+        "appraisal",
+    ]
 
 
 def by_hand(change: str) -> Sequence[str]:

@@ -85,16 +85,7 @@ class KafkaLog:
             await admin.start()
             present = set(await admin.list_topics())
             copies = min(_MOST_COPIES, len((await admin.describe_cluster())["brokers"]))
-            missing = [
-                NewTopic(
-                    topic,
-                    1 if topic.endswith(_DEAD_LETTER) else self._partitions,
-                    replication_factor=copies,
-                    topic_configs={"retention.ms": "-1"},
-                )
-                for topic in self._topics
-                if topic not in present
-            ]
+            missing = [self._topic(name, copies) for name in self._topics if name not in present]
             if missing:
                 answer = await admin.create_topics(missing)
                 for topic, code, reason in answer.topic_errors:
@@ -106,6 +97,15 @@ class KafkaLog:
                 logger.info("topics created", topics=[topic.name for topic in missing])
         finally:
             await admin.close()
+
+    def _topic(self, name: str, copies: int) -> NewTopic:
+        config = {"retention.ms": "-1"}
+        if not name.endswith(_DEAD_LETTER):
+            return NewTopic(name, self._partitions, copies, topic_configs=config)
+        config["max.message.bytes"] = str(
+            _LARGEST_MESSAGE_BYTES
+        )  # and a reason beside it
+        return NewTopic(name, 1, copies, topic_configs=config)
 
     async def publish(self, topic: str, messages: Sequence[Message]) -> None:
         if not messages:

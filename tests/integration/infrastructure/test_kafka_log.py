@@ -48,6 +48,14 @@ async def test_a_message_that_is_refused_does_not_hold_up_those_after_it(log: Ka
     assert [record.value for record in await read_all(log, topic)] == [b"0", b"1", b"2"]
 
 
+async def test_the_largest_message_still_becomes_a_dead_letter(log: KafkaLog, topic: str) -> None:
+    largest = Message(b"k", b"x" * (1 << 20), (), 0)
+    with pytest.raises(LogUnavailable, match="TooLarge"):
+        await log.publish(topic, [largest])
+    await log.publish(f"{topic}.dead-letter", [largest])
+    assert len(await read_all(log, f"{topic}.dead-letter")) == 1
+
+
 async def test_what_other_producers_leave_out_is_read_as_empty(
     kafka_broker: Broker, log: KafkaLog, topic: str
 ) -> None:

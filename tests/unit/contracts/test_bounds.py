@@ -33,7 +33,14 @@ def test_a_business_date_has_one_spelling(day: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["id", "source", "time", "subject"])
 def test_no_attribute_of_an_envelope_holds_a_nul(name: str) -> None:
-    event = {"specversion": "1.0", "id": "e", "source": "s", "type": "DepositPosted", "data": {}, name: "a\0b"}
+    event = {
+        "specversion": "1.0",
+        "id": "e",
+        "source": "s",
+        "type": "DepositPosted",
+        "data": {},
+        name: "a\0b",
+    }
     with pytest.raises(Malformed, match=f"{name}: must be a text"):
         from_mapping(event)
     headers = {"ce_id": b"e", "ce_type": b"DepositPosted", "ce_source": b"s", f"ce_{name}": b"a\0b"}
