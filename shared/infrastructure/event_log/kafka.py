@@ -102,9 +102,7 @@ class KafkaLog:
         config = {"retention.ms": "-1"}
         if not name.endswith(_DEAD_LETTER):
             return NewTopic(name, self._partitions, copies, topic_configs=config)
-        config["max.message.bytes"] = str(
-            _LARGEST_MESSAGE_BYTES
-        )  # and a reason beside it
+        config["max.message.bytes"] = str(_LARGEST_MESSAGE_BYTES)  # and a reason beside it
         return NewTopic(name, 1, copies, topic_configs=config)
 
     async def publish(self, topic: str, messages: Sequence[Message]) -> None:
