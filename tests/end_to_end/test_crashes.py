@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -20,6 +21,9 @@ from tests.support.system import Figures, System, metric, running_system
 pytestmark = pytest.mark.timeout(600)
 
 KILLS = 5
+DRIP_SECONDS = 150
+"""How long the events of a bank last, unless they are hurried: longer than anything done to the services."""
+
 SEED = int(os.environ.get("DUALBOOK_TEST_SEED", random.randrange(10**6)))
 """Decides when the kills come; said in the name of the test, and taken from the environment to repeat a run."""
 
@@ -42,24 +46,47 @@ async def shaken(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Syst
         yield system
 
 
+class Flow:
+    """Core banking, publishing one bank's events in their order whatever else goes on."""
+
+    def __init__(self, system: System, bank: SimulatedBank) -> None:
+        messages = list(bank.messages())
+        self._system = system
+        self._pieces = deque(chunks(messages, 50))
+        self._pause = DRIP_SECONDS / len(self._pieces)
+        self._total = len(self._pieces)
+        self._turn = asyncio.Lock()
+
+    async def drip(self) -> None:
+        """A piece now and then, until there is none left."""
+        while self._pieces:
+            await self.send(1)
+            await asyncio.sleep(self._pause)
+
+    async def burst(self, share: float) -> None:
+        """So much of the whole at once."""
+        await self.send(int(share * self._total))
+
+    async def send(self, pieces: int) -> None:
+        """Publish the next pieces; while the log is away, wait for it."""
+        async with self._turn:
+            for _ in range(min(pieces, len(self._pieces))):
+                await insist(lambda: self._system.publish(TOPIC, *self._pieces[0]))
+                self._pieces.popleft()
+
+
 @asynccontextmanager
-async def flowing(system: System, bank: SimulatedBank, seconds: float) -> AsyncIterator[asyncio.Task[None]]:
-    """Core banking publishes all its events, evenly over ``seconds``, as long as the log is there to take them."""
-    pieces = list(chunks(list(bank.messages()), 100))
-
-    async def publish() -> None:
-        for piece in pieces:
-            await insist(lambda piece=piece: system.publish(TOPIC, *piece))
-            await asyncio.sleep(seconds / len(pieces))
-
-    stream = asyncio.create_task(publish())
+async def flowing(system: System, bank: SimulatedBank) -> AsyncIterator[Flow]:
+    """Events come all through the block; at its end what is left comes at once."""
+    flow = Flow(system, bank)
+    drip = asyncio.create_task(flow.drip())
     try:
-        yield stream
-        await stream
+        yield flow
+        await flow.burst(1)
     finally:
-        stream.cancel()
+        drip.cancel()
         with suppress(asyncio.CancelledError):
-            await stream
+            await drip
 
 
 async def moves(system: System) -> None:
@@ -88,15 +115,13 @@ async def test_killed_five_times_the_ledger_loses_and_repeats_nothing(
 ) -> None:
     chance, bank = random.Random(seed), SimulatedBank.named("killed")
     await bank.open(shaken)
-    async with flowing(shaken, bank, seconds=12):
+    async with flowing(shaken, bank) as flow:
         for _ in range(KILLS):
+            await flow.burst(1 / (KILLS + 2))  # enough to be in the middle of it
             await moves(shaken)
             await asyncio.sleep(chance.uniform(0, 0.4))
             shaken.services.kill("ledger")
             shaken.services.start_one("ledger")
-        await moves(shaken)
-        booked = await bank.booked(shaken)
-    assert booked < len(bank.core)  # the last start was still in the middle
     await as_undisturbed(shaken, bank, undisturbed)
     verified = await shaken.dualbook("verify")
     assert verified.returncode == 0, verified.stdout + verified.stderr
@@ -107,8 +132,9 @@ async def test_the_appraisal_killed_while_it_takes_in_results_counts_each_once(
 ) -> None:
     bank = SimulatedBank.named("counted")
     await bank.open(shaken)
-    async with flowing(shaken, bank, seconds=6):
+    async with flowing(shaken, bank) as flow:
         for _ in range(2):
+            await flow.burst(1 / 4)
             await moves(shaken)
             shaken.services.kill("appraisal")
             shaken.services.start_one("appraisal")
@@ -138,7 +164,7 @@ async def test_two_ledgers_share_the_partitions_and_book_everything_once(
 
     try:
         before = await worked(callers[0])
-        async with flowing(shaken, bank, seconds=20):
+        async with flowing(shaken, bank):
             await moves(shaken)
             second.start_one("ledger")  # in the middle of the stream: the partitions are shared out anew
             await second.wait_until_ready()
@@ -198,7 +224,8 @@ async def test_while_kafka_is_away_the_services_say_so_and_then_go_on(
     bank = SimulatedBank.named("cut-off")
     await bank.open(shaken)
     logged = {service: len(shaken.logged(service)) for service in shaken.services.urls}
-    async with flowing(shaken, bank, seconds=8):
+    async with flowing(shaken, bank) as flow:
+        burst = asyncio.create_task(flow.burst(1 / 2))
         await moves(shaken)
         await asyncio.to_thread(shaken.broker.kill)
         for service in ("ledger", "appraisal"):
@@ -215,6 +242,7 @@ async def test_while_kafka_is_away_the_services_say_so_and_then_go_on(
         assert stated["items"]  # what is booked can be read
         await asyncio.to_thread(shaken.broker.start_again)
         await recovered(shaken)
+        await burst
     await as_undisturbed(shaken, bank, undisturbed)
     told = [record for record in await shaken.records("assignment.events") if record.key == b"meanwhile"]
     assert len({record.headers["ce_id"] for record in told}) == 1
@@ -229,7 +257,8 @@ async def test_while_postgresql_is_away_the_services_say_so_and_then_go_on(
     bank = SimulatedBank.named("unstored")
     await bank.open(shaken)
     logged = {service: len(shaken.logged(service)) for service in shaken.services.urls}
-    async with flowing(shaken, bank, seconds=8):
+    async with flowing(shaken, bank) as flow:
+        burst = asyncio.create_task(flow.burst(1 / 2))
         await moves(shaken)
         await asyncio.to_thread(shaken.stop_server)
         for service in shaken.services.urls:
@@ -241,6 +270,7 @@ async def test_while_postgresql_is_away_the_services_say_so_and_then_go_on(
         assert answer.headers["content-type"].startswith("application/problem+json")
         await asyncio.to_thread(shaken.start_server_again)
         await recovered(shaken)
+        await burst
     await as_undisturbed(shaken, bank, undisturbed)
     for service in ("ledger", "appraisal"):
         assert warned(shaken, service, logged[service], "consumer waits", "batch tried again"), service

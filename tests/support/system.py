@@ -6,6 +6,7 @@ Each has its own server and broker, since databases and topics have fixed names.
 import asyncio
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -269,8 +270,13 @@ class System:
 
 @asynccontextmanager
 async def running_system(folder: Path, log: str = "embedded") -> AsyncIterator[System]:
-    """An installation on ``log`` (``embedded`` or ``kafka``), empty, all services ready, until the block ends."""
+    """An installation on ``log`` (``embedded`` or ``kafka``), empty, all services ready, until the block ends.
+
+    Only the logs are left in the folder then.
+    """
     async with AsyncExitStack() as stack:
+        for part in ("kafka", "postgres"):
+            stack.callback(shutil.rmtree, folder / part, ignore_errors=True)
         broker = None
         if log == "kafka":
             broker = stack.enter_context(Broker(CACHE))
