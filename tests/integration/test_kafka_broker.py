@@ -84,7 +84,7 @@ async def test_the_topics_of_the_system_can_be_made_as_they_are_described(tmp_pa
             topic["name"],
             num_partitions=topic.get("partitions", described["partitions"]),
             replication_factor=described["replication_factor"],
-            topic_configs=config,
+            topic_configs={**config, **{name: str(value) for name, value in topic.get("config", {}).items()}},
         )
         for topic in described["topics"]
     ]
