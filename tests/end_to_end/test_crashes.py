@@ -5,7 +5,7 @@ import os
 import random
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 
 import httpx
@@ -17,14 +17,12 @@ from shared.contracts.core_banking import TOPIC
 from shared.infrastructure.settings import SERVICES
 from tests.end_to_end.simulated import PERIODS, SimulatedBank, chunks
 from tests.support.logs import KINDS, eventually
-from tests.support.system import Figures, System, metric, running_system
+from tests.support.system import BOOKS, Figures, System, metric, running_system
 
 pytestmark = pytest.mark.timeout(600)
 
 KILLS = 5
-DRIP_SECONDS = 150
-"""How long the events of a bank last, unless they are hurried: longer than anything done to the services."""
-
+SLICES = 8
 SEED = int(os.environ.get("DUALBOOK_TEST_SEED", random.randrange(10**6)))
 """Decides when the kills come; said in the name of the test, and taken from the environment to repeat a run."""
 
@@ -51,29 +49,25 @@ class Flow:
     """Core banking, publishing one bank's events in their order whatever else goes on."""
 
     def __init__(self, system: System, bank: SimulatedBank) -> None:
-        messages = list(bank.messages())
         self._system = system
-        self._pieces = deque(chunks(messages, 50))
-        self._pause = DRIP_SECONDS / len(self._pieces)
-        self._total = len(self._pieces)
+        self._pieces = deque(chunks(list(bank.messages()), 50))
+        self._slice = len(self._pieces) // SLICES
         self._turn = asyncio.Lock()
 
-    async def drip(self) -> None:
-        """A piece now and then, until there is none left."""
-        while self._pieces:
-            await self.send(1)
-            await asyncio.sleep(self._pause)
-
-    async def burst(self, share: float) -> None:
-        """So much of the whole at once."""
-        await self.send(int(share * self._total))
-
-    async def send(self, pieces: int) -> None:
-        """Publish the next pieces; while the log is away, wait for it."""
+    async def send(self, pieces: int = 1) -> None:
+        """Publish the next pieces, as far as there are any; while the log is away, wait for it."""
         async with self._turn:
             for _ in range(min(pieces, len(self._pieces))):
                 await insist(lambda: self._system.publish(TOPIC, *self._pieces[0]))
                 self._pieces.popleft()
+
+    async def send_slices(self, number: int) -> None:
+        """Publish so many eighths of the whole."""
+        await self.send(number * self._slice)
+
+    async def send_rest(self) -> None:
+        """Publish what is left."""
+        await self.send(len(self._pieces))
 
 
 @pytest.fixture(params=KINDS)
@@ -84,25 +78,23 @@ def either(request: pytest.FixtureRequest) -> System:
 
 
 @asynccontextmanager
-async def flowing(system: System, bank: SimulatedBank) -> AsyncIterator[Flow]:
-    """Events come all through the block; at its end what is left comes at once."""
-    flow = Flow(system, bank)
-    drip = asyncio.create_task(flow.drip())
+async def meanwhile(doing: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Something goes on beside the block, and comes to its end with it."""
+    task = asyncio.create_task(doing)
     try:
-        yield flow
-        await flow.burst(1)
+        yield
+        await task
     finally:
-        drip.cancel()
+        task.cancel()
         with suppress(asyncio.CancelledError):
-            await drip
+            await task
 
 
-async def moves(system: System) -> None:
-    """Wait until the ledger has stored something new."""
-    before = await system.events("ledger")
+async def moves(system: System, since: int) -> None:
+    """Wait until the ledger has stored more events than that."""
 
     async def moved() -> bool:
-        return await system.events("ledger") > before
+        return await system.events("ledger") > since
 
     await eventually(moved, within_seconds=90, every_seconds=0.01)
 
@@ -115,45 +107,35 @@ async def as_undisturbed(system: System, bank: SimulatedBank, undisturbed: Figur
     assert not [event_id for event_id in letters if event_id.startswith(bank.name)]
     for period in PERIODS:
         assert (await system.get("ledger", "/v1/reconciliation", period=period))["balanced"] is True
-        assert (await system.get("appraisal", "/v1/scorecards", period=period))["balanced"] is True
+        cards = await system.get("appraisal", "/v1/scorecards", period=period)
+        assert cards["balanced"] is True
+        for book in BOOKS:
+            scored = {card["centre_id"]: card["lines"] for card in cards[f"{book}s"]}
+            for centre, stated in undisturbed[period][book].items():
+                none = dict.fromkeys(stated["lines"], "0.00")  # a scorecard is for whoever has results
+                assert scored.get(bank.name + centre, none) == stated["lines"], (period, centre)
 
 
 @pytest.mark.parametrize("seed", [SEED])
-async def test_killed_five_times_the_ledger_loses_and_repeats_nothing(
+async def test_services_killed_again_and_again_lose_and_repeat_nothing(
     shaken: System, undisturbed: Figures, seed: int
 ) -> None:
+    """The ledger five times, twice together with the appraisal that takes in its results."""
     chance, bank = random.Random(seed), SimulatedBank.named("killed")
     await bank.open(shaken)
-    async with flowing(shaken, bank) as flow:
-        for _ in range(KILLS):
-            await flow.burst(1 / (KILLS + 2))  # enough to be in the middle of it
-            await moves(shaken)
+    flow = Flow(shaken, bank)
+    for number in range(KILLS):
+        stored = await shaken.events("ledger")
+        async with meanwhile(flow.send_slices(1)):
+            await moves(shaken, stored)
             await asyncio.sleep(chance.uniform(0, 0.4))
-            shaken.services.kill("ledger")
-            shaken.services.start_one("ledger")
+            for service in ("ledger", "appraisal") if number % 2 else ("ledger",):
+                shaken.services.kill(service)
+                shaken.services.start_one(service)
+    await flow.send_rest()
     await as_undisturbed(shaken, bank, undisturbed)
     verified = await shaken.dualbook("verify")
     assert verified.returncode == 0, verified.stdout + verified.stderr
-
-
-async def test_the_appraisal_killed_while_it_takes_in_results_counts_each_once(
-    shaken: System, undisturbed: Figures
-) -> None:
-    bank = SimulatedBank.named("counted")
-    await bank.open(shaken)
-    async with flowing(shaken, bank) as flow:
-        for _ in range(2):
-            await flow.burst(1 / 4)
-            await moves(shaken)
-            shaken.services.kill("appraisal")
-            shaken.services.start_one("appraisal")
-            await shaken.services.wait_until_ready()
-    await as_undisturbed(shaken, bank, undisturbed)
-    cards = await shaken.get("appraisal", "/v1/scorecards", period="2026")
-    for side in ("manager", "department"):
-        scored = {card["centre_id"]: card["lines"] for card in cards[f"{side}s"]}
-        for centre, stated in undisturbed["2026"][side].items():
-            assert scored[bank.name + centre] == stated["lines"]
 
 
 async def test_two_ledgers_share_the_partitions_and_book_everything_once(
@@ -173,12 +155,14 @@ async def test_two_ledgers_share_the_partitions_and_book_everything_once(
 
     try:
         before = await worked(callers[0])
-        async with flowing(shaken, bank):
-            await moves(shaken)
-            second.start_one("ledger")  # in the middle of the stream: the partitions are shared out anew
-            await second.wait_until_ready()
-            await until_it_grows(lambda: worked(callers[1]))
-            await until_it_grows(lambda: worked(callers[0]))
+        flow = Flow(shaken, bank)
+        await flow.send_slices(1)
+        second.start_one("ledger")  # in the middle of the stream: the partitions are shared out anew
+        await flow.send_slices(1)
+        await second.wait_until_ready()
+        for caller in reversed(callers):
+            await until_it_grows(lambda caller=caller: worked(caller), flow)
+        await flow.send_rest()
         await as_undisturbed(shaken, bank, undisturbed)
         by_process = [await worked(caller) for caller in callers]
         assert by_process[0] - before + by_process[1] == len(bank.core)
@@ -192,12 +176,15 @@ async def test_two_ledgers_share_the_partitions_and_book_everything_once(
     await as_undisturbed(shaken, again, undisturbed)
 
 
-async def until_it_grows(figure: Callable[[], Awaitable[float]], within_seconds: float = 60) -> None:
-    """Wait for a count to go up."""
+async def until_it_grows(
+    figure: Callable[[], Awaitable[float]], flow: Flow, within_seconds: float = 60
+) -> None:
+    """Publish on until a count goes up."""
     before, deadline = await figure(), time.monotonic() + within_seconds
     while await figure() <= before:
         assert time.monotonic() < deadline, f"still {before}"
-        await asyncio.sleep(0.1)
+        await flow.send()
+        await asyncio.sleep(0.2)
 
 
 async def troubled(system: System, service: str, what: str, within_seconds: float = 60) -> str:
@@ -233,9 +220,10 @@ async def test_while_kafka_is_away_the_services_say_so_and_then_go_on(
     bank = SimulatedBank.named("cut-off")
     await bank.open(shaken)
     logged = {service: len(shaken.logged(service)) for service in SERVICES}
-    async with flowing(shaken, bank) as flow:
-        burst = asyncio.create_task(flow.burst(1 / 2))
-        await moves(shaken)
+    flow = Flow(shaken, bank)
+    stored = await shaken.events("ledger")
+    async with meanwhile(flow.send_slices(6)):
+        await moves(shaken, stored)
         await asyncio.to_thread(shaken.broker.kill)
         for service in ("ledger", "appraisal"):
             assert await troubled(shaken, service, "consumer")
@@ -251,7 +239,7 @@ async def test_while_kafka_is_away_the_services_say_so_and_then_go_on(
         assert stated["items"]  # what is booked can be read
         await asyncio.to_thread(shaken.broker.start_again)
         await recovered(shaken)
-        await burst
+    await flow.send_rest()
     await as_undisturbed(shaken, bank, undisturbed)
     told = [record for record in await shaken.records("assignment.events") if record.key == b"meanwhile"]
     assert len({record.headers["ce_id"] for record in told}) == 1
@@ -266,9 +254,10 @@ async def test_while_postgresql_is_away_the_services_say_so_and_then_go_on(
     bank = SimulatedBank.named("unstored")
     await bank.open(either)
     logged = {service: len(either.logged(service)) for service in SERVICES}
-    async with flowing(either, bank) as flow:
-        burst = asyncio.create_task(flow.burst(1 / 2))
-        await moves(either)
+    flow = Flow(either, bank)
+    stored = await either.events("ledger")
+    async with meanwhile(flow.send_slices(6)):
+        await moves(either, stored)
         await asyncio.to_thread(either.stop_server)
         for service in SERVICES:
             assert "unreachable" in await troubled(either, service, "database")
@@ -279,7 +268,7 @@ async def test_while_postgresql_is_away_the_services_say_so_and_then_go_on(
         assert answer.headers["content-type"].startswith("application/problem+json")
         await asyncio.to_thread(either.start_server_again)
         await recovered(either)
-        await burst
+    await flow.send_rest()
     await as_undisturbed(either, bank, undisturbed)
     assert warned(either, "ledger", logged["ledger"], "consumer waits", "batch tried again")
     for service in SERVICES:
