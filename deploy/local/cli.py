@@ -65,7 +65,7 @@ def _settings() -> Iterator[Settings]:
         configure_logging("dualbook", "warning")
         yield settings
     except (
-        Misconfigured, DeliveryStopped, ServiceFailed, BerkaError, EventsFileError, Malformed, ValueError
+        Misconfigured, DeliveryStopped, ServiceFailed, BerkaError, EventsFileError, Malformed, ValueError, OSError
     ) as error:  # fmt: skip
         print(f"dualbook: {error}", file=sys.stderr)
         raise typer.Exit(2) from None

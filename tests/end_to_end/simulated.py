@@ -1,8 +1,9 @@
-"""A simulated bank under a name of its own, so that several lie side by side in one system and do not meet."""
+"""Simulated banks: under names of their own, so that several lie side by side in one system; or booked by hand."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -13,7 +14,8 @@ from shared.contracts import assignment
 from shared.contracts.core_banking import CORE_EVENTS
 from shared.contracts.envelope import CloudEvent
 from shared.infrastructure.event_log import Message
-from tests.support.system import Figures, System, figures_of_bank, months
+from tests.support.reference import ReferenceLedger
+from tests.support.system import BOOKS, Figures, System, figures_of_bank, months
 
 NOBODY = "nobody"
 """A manager for those whom nobody looks after: ``unassigned`` would be shared by all banks."""
@@ -112,6 +114,37 @@ def _to_nobody(registered: CloudEvent) -> CloudEvent:
         "reason": "not taken on yet",
     }
     return registered._replace(id=f"nobody-{registered.id}", type="CustomerAssigned", data=orjson.dumps(data))
+
+
+def by_hand(events: Iterable[CloudEvent]) -> ReferenceLedger:
+    """The stream booked by the second, slow ledger: hand-overs take effect from their day on."""
+    ledger = ReferenceLedger()
+    for event in events:
+        data: dict[str, Any] = orjson.loads(event.data)
+        if event.type == "ProductDefined":
+            since = date.fromisoformat(data["effective_from"])
+            ledger.products.append((data["product_code"], since, data["department_id"]))
+        elif event.type == "CustomerAssigned":
+            shares = {one["manager_id"]: one["share"] for one in data["shares"]}
+            since = date.fromisoformat(data["effective_from"])
+            ledger.assignments.append((data["customer_id"], since, shares))
+        elif event.type in CORE_EVENTS:
+            assert ledger.book(event.id, event.type, data) == "accepted"
+    return ledger
+
+
+def check_lines(found: Figures, expected: ReferenceLedger, periods: Sequence[str]) -> None:
+    """Every line of every centre, month by month, is what was booked by hand, and there is no other."""
+    for month in periods:
+        for book in BOOKS:
+            stated = {
+                (centre, line): Decimal(amount)
+                for centre, statement in found[month][book].items()
+                for line, amount in statement["lines"].items()
+                if Decimal(amount)
+            }
+            totals = {cell: amount for cell, amount in expected.totals(book, [month]).items() if amount}
+            assert stated == totals, (month, book)
 
 
 def chunks(messages: Sequence[Message], size: int) -> Iterator[Sequence[Message]]:

@@ -10,13 +10,9 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import httpx
-import orjson
 import psutil
 import pytest
 
@@ -25,8 +21,8 @@ from deploy.local.running import SAMPLE_MONTHS, SAMPLE_SEED, SAMPLE_START
 from deploy.local.simulator import simulate
 from shared.contracts.core_banking import CORE_EVENTS
 from shared.infrastructure.settings import SERVICES
-from tests.support.reference import ReferenceLedger
-from tests.support.system import BOOKS, DUALBOOK, Figures, environment_of, figures_of, months
+from tests.end_to_end.simulated import by_hand, check_lines
+from tests.support.system import DUALBOOK, Figures, environment_of, figures_of, months
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -169,23 +165,6 @@ async def figures(run: Run) -> Figures:
             await caller.aclose()
 
 
-def reference() -> ReferenceLedger:
-    """The sample, booked by hand: hand-overs take effect from their day on."""
-    ledger = ReferenceLedger()
-    for event in simulate(SAMPLE_SEED, start=SAMPLE_START, months=SAMPLE_MONTHS):
-        data: dict[str, Any] = orjson.loads(event.data)
-        if event.type == "ProductDefined":
-            since = date.fromisoformat(data["effective_from"])
-            ledger.products.append((data["product_code"], since, data["department_id"]))
-        elif event.type == "CustomerAssigned":
-            shares = {one["manager_id"]: one["share"] for one in data["shares"]}
-            since = date.fromisoformat(data["effective_from"])
-            ledger.assignments.append((data["customer_id"], since, shares))
-        elif event.type in CORE_EVENTS:
-            assert ledger.book(event.id, event.type, data) == "accepted"
-    return ledger
-
-
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """Where the sample is loaded, once."""
@@ -201,7 +180,7 @@ async def test_the_first_run_loads_the_sample_though_it_is_interrupted_and_says_
             assert run.process.poll() is None
             assert time.monotonic() < deadline
             await asyncio.sleep(0.1)
-        await asyncio.sleep(3)  # in the middle of the registrations, or of the core events
+        await asyncio.sleep(2)  # in the middle of the registrations, or of the core events
         await run.stopped()
     assert not (installation.data / "sample.loaded").exists()
 
@@ -230,17 +209,8 @@ async def test_the_second_run_finds_its_data_again_booked_as_by_hand(installatio
         assert "Found its data again." in run.said
         assert "loading the sample" not in run.said
         found = await figures(run)
-        expected = reference()
-        for month in MONTHS:
-            for book in BOOKS:
-                stated = {
-                    (centre, line): Decimal(amount)
-                    for centre, statement in found[month][book].items()
-                    for line, amount in statement["lines"].items()
-                    if Decimal(amount)
-                }
-                by_hand = {cell: amount for cell, amount in expected.totals(book, [month]).items() if amount}
-                assert stated == by_hand, (month, book)
+        expected = by_hand(simulate(SAMPLE_SEED, start=SAMPLE_START, months=SAMPLE_MONTHS))
+        check_lines(found, expected, MONTHS)
         assert found["2026"]["reconciliation"]["balanced"] is True
         assert found["2026"]["scorecards"]["balanced"] is True
         assert "unassigned" in found["2026"]["manager"]  # some customers have nobody, some from a day on

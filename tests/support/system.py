@@ -168,12 +168,14 @@ class System:
         kafka = {"kafka": self.settings.kafka} if self.settings.kafka else {}
         return environment_of(self.settings.data, self.settings.base_port, **kafka)
 
-    async def dualbook(self, *arguments: str, seconds: float = 900) -> subprocess.CompletedProcess[str]:
-        """Run the command to its end."""
+    async def dualbook(
+        self, *arguments: str, seconds: float = 900, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command to its end, in the environment of this system with these changes."""
         return await asyncio.to_thread(
             subprocess.run,
             [DUALBOOK, *arguments],
-            env=self.environment,
+            env={**self.environment, **environment},
             capture_output=True,
             text=True,
             timeout=seconds,
