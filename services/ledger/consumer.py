@@ -25,7 +25,9 @@ def of_assignment(event: CloudEvent, record: Record) -> Submission | None:
     if event.type != CustomerAssigned.__name__:
         return None
     return Submission(
-        DECIDER, FollowAssignment(parse(CustomerAssigned, event.data)), origin_of(event, record)
+        DECIDER,
+        FollowAssignment(event.id, event.source, parse(CustomerAssigned, event.data)),
+        origin_of(event, record),
     )
 
 

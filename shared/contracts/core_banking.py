@@ -4,49 +4,15 @@ Producer: core banking. Amounts are positive decimal strings unless a field says
 the books is in ``services/ledger/domain/booking.py``.
 """
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import AfterValidator, model_validator
+from pydantic import model_validator
 
-from shared.contracts.types import BusinessDate, CentreId, Contract, Id, Money
+from shared.contracts.types import Amount, AmountOrZero, BusinessDate, CentreId, Contract, Id, SignedAmount
 from shared.kernel.books import LoanClass
 from shared.kernel.errors import Malformed
-from shared.kernel.money import format_money
 
 TOPIC = "core-banking.postings"
-
-
-LARGEST_POSTING = 10**15
-"""What one event may move, in minor units: ten trillion, far above any bank and far below what its sums can hold."""
-
-
-def _bounded(amount: int) -> int:
-    if abs(amount) > LARGEST_POSTING:
-        raise Malformed(f"must not be above {format_money(LARGEST_POSTING)}")
-    return amount
-
-
-def _positive(amount: int) -> int:
-    if amount <= 0:
-        raise Malformed("must be above zero")
-    return _bounded(amount)
-
-
-def _not_zero(amount: int) -> int:
-    if amount == 0:
-        raise Malformed("must not be zero")
-    return _bounded(amount)
-
-
-def _not_negative(amount: int) -> int:
-    if amount < 0:
-        raise Malformed("must not be negative")
-    return _bounded(amount)
-
-
-Amount = Annotated[Money, AfterValidator(_positive)]
-SignedAmount = Annotated[Money, AfterValidator(_not_zero)]
-AmountOrZero = Annotated[Money, AfterValidator(_not_negative)]
 
 
 class CoreEvent(Contract):

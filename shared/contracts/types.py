@@ -82,6 +82,38 @@ Money = Annotated[
 ]
 """Minor units inside, a decimal string with at most two places on the wire."""
 
+LARGEST_POSTING = 10**15
+"""What one event may move, in minor units: ten trillion, far above any bank and far below what its sums can hold."""
+
+
+def _bounded(amount: int) -> int:
+    if abs(amount) > LARGEST_POSTING:
+        raise Malformed(f"must not be above {format_money(LARGEST_POSTING)}")
+    return amount
+
+
+def _positive(amount: int) -> int:
+    if amount <= 0:
+        raise Malformed("must be above zero")
+    return _bounded(amount)
+
+
+def _not_zero(amount: int) -> int:
+    if amount == 0:
+        raise Malformed("must not be zero")
+    return _bounded(amount)
+
+
+def _not_negative(amount: int) -> int:
+    if amount < 0:
+        raise Malformed("must not be negative")
+    return _bounded(amount)
+
+
+Amount = Annotated[Money, AfterValidator(_positive)]
+SignedAmount = Annotated[Money, AfterValidator(_not_zero)]
+AmountOrZero = Annotated[Money, AfterValidator(_not_negative)]
+
 Rate = Annotated[
     Decimal,
     BeforeValidator(_rate),

@@ -7,15 +7,17 @@ messages of the log are a batch of five hundred and cost hardly more statements.
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.infrastructure import event_store
-from shared.infrastructure.event_store import Appender, shard_of_stream
+from shared.infrastructure.event_log import PARTITIONS
+from shared.infrastructure.event_store import Appender, Head, shard_of_stream
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refusal, StaleVersion
-from shared.kernel.event import Origin, StoredEvent
+from shared.kernel.event import Fact, Origin, StoredEvent
 
 AnyDecider = Decider[Any, Any, Any]
 
@@ -54,13 +56,16 @@ async def stateless(_: AsyncConnection, __: Sequence[Any]) -> dict[str, Any]:
 class Aggregate:
     """A decider with the way to load what it needs.
 
-    ``same`` compares a message that came again under a known id with what was stored for the first.
+    ``same`` compares a message that came again under a known id with what was stored for the first. A decider that
+    is ``bank_wide`` looks at, or writes to, streams of every shard: nobody else writes while it is at work, and it
+    sees what the commands before it in its batch have written.
     """
 
     decider: AnyDecider
     load: Loader
     consult: Consultation = _nothing
     same: Sameness = lambda _, __: True
+    bank_wide: bool = False
 
 
 class Submission(NamedTuple):
@@ -111,6 +116,25 @@ class _Work:
     consulted: dict[AnyDecider, Any] = field(default_factory=dict)
 
 
+class _Run(NamedTuple):
+    """Submissions worked on one look at the database; ``first`` is the index of the first in the whole batch."""
+
+    heads: dict[int, Head]
+    streams: Sequence[str]
+    batch: Sequence[Submission]
+    first: int
+    letter: Letter | None
+
+
+def _runs(alone: Sequence[bool]) -> list[tuple[int, int]]:
+    """Where the runs of a batch begin and end: each submission that must be ``alone`` is one by itself."""
+    cuts = {0, len(alone)}
+    for index, by_itself in enumerate(alone):
+        if by_itself:
+            cuts |= {index, index + 1}
+    return list(pairwise(sorted(cuts)))
+
+
 class CommandHandler:
     """Works batches of submissions, each inside a transaction that the caller opened."""
 
@@ -126,24 +150,34 @@ class CommandHandler:
         A refusal is the caller's, unless there is a ``letter`` for it. Raises StaleVersion when a submission
         expects another version; the caller's transaction then fails whole.
         """
-        if not batch:
-            return []
         streams = [submission.decider.stream(submission.command) for submission in batch]
-        distinct = set(streams)
-        heads = await event_store.lock(connection, {shard_of_stream(stream) for stream in distinct})
+        bank_wide = [self._aggregates[submission.decider].bank_wide for submission in batch]
+        shards = range(PARTITIONS) if any(bank_wide) else {shard_of_stream(stream) for stream in streams}
+        if not shards:
+            return []
+        heads = await event_store.lock(connection, shards)
+        outcomes: list[Outcome] = []
+        for first, last in _runs(bank_wide):
+            run = _Run(heads, streams[first:last], batch[first:last], first, letter)
+            outcomes += await self._work_off(connection, run)
+        return outcomes
+
+    async def _work_off(self, connection: AsyncConnection, run: "_Run") -> list[Outcome]:
+        """Decide, append and project commands that may be decided on one look at the database."""
+        batch, distinct = run.batch, set(run.streams)
         known = await event_store.known(
             connection, [s.origin.message_id for s in batch if s.origin.message_id is not None]
         )
         fresh = [s for s in batch if s.origin.message_id not in known] if known else batch
         versions = await event_store.versions(connection, distinct) if fresh else {}
-        work = _Work(Appender(heads, versions, event_store.now()), known)
+        work = _Work(Appender(run.heads, versions, event_store.now()), known)
         await self._load(connection, fresh, work)
         outcomes: list[Outcome] = []
-        for index, (stream, submission) in enumerate(zip(streams, batch, strict=True)):
-            outcome = self._decide(stream, submission, work)
-            if letter is not None and isinstance(outcome, Refused):
-                instead = letter(index, outcome.refusal)
-                self._decide(instead.decider.stream(instead.command), instead, work)
+        for index, (stream, submission) in enumerate(zip(run.streams, batch, strict=True), run.first):
+            outcome = await self._decide(connection, stream, submission, work)
+            if run.letter is not None and isinstance(outcome, Refused):
+                instead = run.letter(index, outcome.refusal)
+                await self._decide(connection, instead.decider.stream(instead.command), instead, work)
             outcomes.append(outcome)
         events = work.appender.events
         await work.appender.write(connection)
@@ -161,7 +195,9 @@ class CommandHandler:
             work.states.update(await aggregate.load(connection, commands))
             work.consulted[decider] = await aggregate.consult(connection, commands)
 
-    def _decide(self, stream: str, submission: Submission, work: _Work) -> Outcome:
+    async def _decide(
+        self, connection: AsyncConnection, stream: str, submission: Submission, work: _Work
+    ) -> Outcome:
         origin, decider, appender = submission.origin, submission.decider, work.appender
         message_id = origin.message_id
         if message_id is not None and message_id in work.known:
@@ -177,9 +213,11 @@ class CommandHandler:
             )
         except Refusal as refusal:
             return Refused(refusal)
+        if self._aggregates[decider].bank_wide:
+            appender.know(await event_store.versions(connection, {fact.stream for fact in facts}))
         events = []
         for index, fact in enumerate(facts):
-            event = appender.add(_event_id(message_id, index), fact, origin)
+            event = appender.add(_event_id(fact, message_id, index), fact, origin)
             states[event.stream] = decider.evolve(states.get(event.stream, decider.initial), fact)
             events.append(event)
         if message_id is not None and events:
@@ -187,8 +225,11 @@ class CommandHandler:
         return Accepted(events, appender.version_of(stream))
 
 
-def _event_id(message_id: str | None, index: int) -> str:
+def _event_id(fact: Fact, message_id: str | None, index: int) -> str:
     """The first event of a message bears the message's id, so that the same message is the same event for ever."""
+    named: str | None = getattr(fact, "own_event_id", None)
+    if named is not None:
+        return named
     if message_id is None:
         return event_store.new_id()
     return message_id if index == 0 else f"{message_id}/{index + 1}"

@@ -114,6 +114,10 @@ class Appender:
         self._now = now
         self.events: list[StoredEvent] = []
 
+    def know(self, versions: Mapping[str, int]) -> None:
+        """Take in the stored versions of further streams, before anything is added to them."""
+        self._versions = {**versions, **self._versions}
+
     def version_of(self, stream: str) -> int:
         """The stream's version with the events added so far; 0 when it has none."""
         return self._versions.get(stream, 0)

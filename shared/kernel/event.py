@@ -8,7 +8,10 @@ from typing import NamedTuple, Protocol
 
 
 class Fact(Protocol):
-    """What an event says. Contracts and domain events satisfy it; the type name is the class name."""
+    """What an event says. Contracts and domain events satisfy it; the type name is the class name.
+
+    A fact with an attribute ``own_event_id`` names its own event; the others are named by whoever writes them.
+    """
 
     @property
     def stream(self) -> str:

@@ -5,6 +5,7 @@ Months are whole numbers ``YYYYMM`` inside, as they sort, compare and index well
 
 import re
 from calendar import monthrange
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -40,6 +41,23 @@ def last_day(month: int) -> date:
     """The last calendar day of a month ``YYYYMM``."""
     year, number = divmod(month, 100)
     return date(year, number, monthrange(year, number)[1])
+
+
+def next_month(month: int) -> int:
+    """The month ``YYYYMM`` after a month."""
+    return month + 1 if month % 100 < 12 else month + 89
+
+
+def days_in(month: int) -> int:
+    """The number of calendar days of a month ``YYYYMM``."""
+    return last_day(month).day
+
+
+def months_between(first: int, last: int) -> Iterator[int]:
+    """Every month ``YYYYMM`` from the first to the last, both included."""
+    while first <= last:
+        yield first
+        first = next_month(first)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,8 @@ class ReceiveResults:
 
 
 def entry_of(booked: EntryBooked, position: int, log_offset: int) -> LedgerEntry:
-    """Raises Malformed where the period is no month, or a book does not add up to the entry's lines (I2)."""
+    """Raises Malformed where a period is no month, a book does not add up to the entry's lines (I2), or what changes
+    hands in the manager book does not add up to zero."""
     month = parse_month(booked.period)
     results: dict[Cell, int] = {}
     for line in booked.lines.keys() | {line for parts in booked.books.values() for line in parts}:
@@ -68,6 +69,14 @@ def entry_of(booked: EntryBooked, position: int, log_offset: int) -> LedgerEntry
                 raise Malformed(f"books.{book}.{line}: must add up to {format_money(total)}")
             for centre_id, amount in parts.items():
                 results[book.value, month, centre_id, line.value] = amount
+    moved: dict[tuple[int, str], int] = {}
+    for move in booked.moves:
+        moved_in, line = parse_month(move.period), move.line.value
+        cell = Book.MANAGER.value, moved_in, move.centre_id, line
+        results[cell] = results.get(cell, 0) + move.amount
+        moved[moved_in, line] = moved.get((moved_in, line), 0) + move.amount
+    if any(moved.values()):
+        raise Malformed("moves: must add up to zero in each line and period")
     return LedgerEntry(position, log_offset, booked.business_date, results)
 
 

@@ -1,8 +1,10 @@
 """Who may see which centre: a manager and a department head their own, the others all (contract of roles)."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Path, Query
+from pydantic import AwareDatetime
 
 from shared.infrastructure.auth import Principal, Role, allow
 from shared.infrastructure.http import malformed
@@ -43,6 +45,19 @@ def period_query(period: Annotated[str, Query(description="YYYY-MM, YYYY-Qn, YYY
 
 
 PeriodQuery = Annotated[Period, Depends(period_query)]
+
+
+def known_at_query(
+    known_at: Annotated[
+        AwareDatetime | None,
+        Query(description="RFC 3339: as the books were known at this moment, in the past"),
+    ] = None,
+) -> datetime | None:
+    """The optional query parameter ``known_at``."""
+    return known_at
+
+
+KnownAtQuery = Annotated[datetime | None, Depends(known_at_query)]
 
 
 def line_query(line: Annotated[Line | None, Query(description="only this line")] = None) -> str | None:

@@ -3,29 +3,40 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.ledger.api.access import BookName, PeriodQuery, Reader, check_centre, line_query, own_centre
+from services.ledger.api.access import (
+    BookName,
+    KnownAtQuery,
+    PeriodQuery,
+    Reader,
+    check_centre,
+    line_query,
+    own_centre,
+)
 from services.ledger.domain.statement import total
 from services.ledger.views import leg, statement
 from shared.infrastructure.auth import Principal, Role, allow
 from shared.infrastructure.http import PageQuery, encode_cursor, page_of
 from shared.kernel.books import CONTRA
 from shared.kernel.money import format_money
+from shared.kernel.period import Period
 
 router = APIRouter(prefix="/v1", tags=["books"])
 
 
 @router.get("/books/{book}/statements")
 async def list_statements(
-    request: Request, book: BookName, period: PeriodQuery, caller: Reader
+    request: Request, book: BookName, period: PeriodQuery, caller: Reader, known_at: KnownAtQuery
 ) -> dict[str, Any]:
-    """The statements of all centres of a book (for a manager or department head: their own), and their total."""
+    """The statements of all centres of a book (for a manager or department head: their own), and their total;
+    with ``known_at`` as the books stood at that moment, whatever was booked later."""
     only = own_centre(caller, book)
     async with request.app.state.database.snapshot() as connection:
         if only is None:
-            stated = await statement.statements(connection, book, period)
+            stated = await statement.statements(connection, book, period, known_at)
         else:
-            stated = [await statement.statement(connection, book, only, period)] if only else []
+            stated = [await statement.statement(connection, book, only, period, known_at)] if only else []
     return {
         "book": book,
         "period": period.name,
@@ -36,12 +47,17 @@ async def list_statements(
 
 @router.get("/books/{book}/centres/{centre_id}/statement")
 async def get_statement(
-    request: Request, book: BookName, centre_id: str, period: PeriodQuery, caller: Reader
+    request: Request,
+    book: BookName,
+    centre_id: str,
+    period: PeriodQuery,
+    caller: Reader,
+    known_at: KnownAtQuery,
 ) -> dict[str, Any]:
-    """One centre's lines, stocks, averages and measures; a centre without legs has zeros."""
+    """One centre's lines, stocks, averages and measures; a centre without legs has zeros. ``known_at`` as above."""
     check_centre(caller, book, centre_id)
     async with request.app.state.database.snapshot() as connection:
-        return (await statement.statement(connection, book, centre_id, period)).shown()
+        return (await statement.statement(connection, book, centre_id, period, known_at)).shown()
 
 
 @router.get("/books/{book}/centres/{centre_id}/legs")
@@ -71,8 +87,13 @@ async def get_reconciliation(
 ) -> dict[str, Any]:
     """Both books side by side, line by line: each difference must be zero, and each contra centre the negative."""
     async with request.app.state.database.snapshot() as connection:
-        totals = await statement.line_totals(connection, period)
-        entries = await statement.entries(connection, period)
+        return await reconciliation(connection, period)
+
+
+async def reconciliation(connection: AsyncConnection, period: Period) -> dict[str, Any]:
+    """Both books side by side."""
+    totals = await statement.line_totals(connection, period)
+    entries = await statement.entries(connection, period)
     balanced = all(
         one.manager_total == one.department_total == -one.manager_contra == -one.department_contra
         for one in totals

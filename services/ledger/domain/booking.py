@@ -11,8 +11,17 @@ from typing import NamedTuple
 
 import orjson
 
+from services.ledger.domain.attribution import (
+    STOCK_LINES,
+    Attribution,
+    Posting,
+    attribute,
+    difference,
+    later_moves,
+)
+from services.ledger.domain.calendar import Calendar
 from services.ledger.domain.catalogue import Catalogue
-from services.ledger.domain.entry import EntryBooked, both_books
+from services.ledger.domain.entry import EntryBooked, Move, both_books, check_moves
 from services.ledger.domain.loan import Amounts, Loan, book_loan_event
 from services.ledger.domain.policy import Policies, Policy
 from services.ledger.domain.timeline import SHARE_UNITS, Timeline, Weights
@@ -48,8 +57,10 @@ class BookCoreEvent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FollowAssignment:
-    """Take note of who looks after a customer."""
+    """Take note of who looks after a customer, and let change hands what that changes."""
 
+    event_id: str
+    source: str
     assigned: CustomerAssigned
 
     @property
@@ -86,6 +97,8 @@ class CustomerBook:
 
     timeline: Timeline = field(default_factory=Timeline)
     loans: Mapping[str, Loan] = field(default_factory=dict)
+    postings: tuple[Posting, ...] | None = None
+    """What was posted before, as far as it can change hands by what is decided now; None where nothing can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +108,7 @@ class Bank:
     catalogue: Catalogue
     policies: Policies
     currency: str
+    calendar: Calendar = field(default_factory=Calendar)
 
 
 # --- decide -----------------------------------------------------------------------------------------------------
@@ -103,7 +117,7 @@ class Bank:
 def decide(command: Command, book: CustomerBook, bank: Bank) -> Sequence[Fact]:
     """The entry for a core event, or the assignment taken note of; raises Refusal naming field and rule."""
     if isinstance(command, FollowAssignment):
-        return [command.assigned]
+        return follow(command, book, bank)
     event = command.event
     if event.currency is not None and event.currency != bank.currency:
         raise Refusal("one-base-currency", "currency", f"the books are kept in {bank.currency}")
@@ -112,26 +126,108 @@ def decide(command: Command, book: CustomerBook, bank: Bank) -> Sequence[Fact]:
     lines, loan = amounts_of(event, book, policy)
     shares = shares_for(event, book)
     manager, department = both_books(lines, shares, department_id)
-    return [
-        EntryBooked(
-            entry_id=command.event_id,
-            cause_type=type(event).__name__,
-            cause_source=command.source,
-            business_date=event.business_date,
-            period=month_of(event.business_date),
-            customer_id=event.customer_id,
-            account_id=event.account and getattr(event, event.account),
-            product_code=event.product_code,
-            department_id=department_id,
-            shares=shares,
-            lines=lines,
-            manager=manager,
-            department=department,
-            policy=policy.version,
-            loan=loan,
-            source_data=command.data,
-            stream=command.stream,
+    period, adjusts_period = bank.calendar.period_of(event.business_date)
+    entry = EntryBooked(
+        entry_id=command.event_id,
+        cause_id=command.event_id,
+        cause_type=type(event).__name__,
+        cause_source=command.source,
+        business_date=event.business_date,
+        period=period,
+        adjusts_period=adjusts_period,
+        customer_id=event.customer_id,
+        account_id=event.account and getattr(event, event.account),
+        product_code=event.product_code,
+        department_id=department_id,
+        shares=shares,
+        lines=lines,
+        manager=manager,
+        department=department,
+        policy=policy.version,
+        loan=loan,
+        moves=(),
+        source_data=command.data,
+        stream=command.stream,
+    )
+    if book.timeline.next_after(event.business_date) is None:
+        return [entry]
+    return [entry._replace(moves=moves_behind(entry, book, bank))]
+
+
+def moves_behind(entry: EntryBooked, book: CustomerBook, bank: Bank) -> tuple[Move, ...]:
+    """What a late entry changes on the effective dates that the customer's timeline has behind its date."""
+    moves: Attribution = {}
+    for posting in postings_of(entry):
+        if posting.line in STOCK_LINES:
+            assert book.postings is not None  # loaded for every customer with a late event
+            moves.update(later_moves(posting, book.postings, book.timeline))
+    return _moves(moves, bank)
+
+
+def follow(command: FollowAssignment, book: CustomerBook, bank: Bank) -> Sequence[Fact]:
+    """The assignment, and an entry with the net difference that it makes to the manager book, if any."""
+    assigned = command.assigned
+    timeline = book.timeline.with_assignment(assigned)
+    until = timeline.next_after(
+        assigned.effective_from
+    )  # from there on the managers are whom they were before
+    postings = book.postings or ()
+    changes = difference(attribute(postings, book.timeline, until), attribute(postings, timeline, until))
+    if not changes:
+        return [assigned]
+    period, adjusts_period = bank.calendar.period_of(assigned.effective_from)
+    entry = EntryBooked(
+        entry_id=f"{command.event_id}:entry",
+        cause_id=command.event_id,
+        cause_type=CustomerAssigned.__name__,
+        cause_source=command.source,
+        business_date=assigned.effective_from,
+        period=period,
+        adjusts_period=adjusts_period,
+        customer_id=assigned.customer_id,
+        account_id=None,
+        product_code=None,
+        department_id=None,
+        shares=timeline.on(assigned.effective_from),
+        lines={},
+        manager={},
+        department={},
+        policy=None,
+        loan=None,
+        moves=_moves(changes, bank),
+        source_data=assigned.to_json(),
+        stream=assigned.stream,
+    )
+    return [assigned, entry]
+
+
+def _moves(changes: Attribution, bank: Bank) -> tuple[Move, ...]:
+    """Differences as moves, each booked in the month of its date or, where that is closed, in the first open one."""
+    moves = tuple(
+        Move(
+            slot.line,
+            slot.centre_id,
+            amount,
+            slot.business_date,
+            *bank.calendar.period_of(slot.business_date),
+            slot.account_id,
+            slot.product_code,
+            slot.department_id,
         )
+        for slot, amount in changes.items()
+    )
+    check_moves(moves)
+    return moves
+
+
+def postings_of(entry: EntryBooked) -> list[Posting]:
+    """What an entry posted to its customer; a cost that named a manager can never change hands, so it is none."""
+    if entry.cause_type == CostIncurred.__name__ and orjson.loads(entry.source_data).get("manager_id"):
+        return []
+    return [
+        Posting(entry.business_date, line, entry.account_id, entry.product_code, entry.department_id, amount)
+        for line, amount in entry.lines.items()
+        if entry.product_code is not None and entry.department_id is not None
     ]
 
 
@@ -183,11 +279,13 @@ def shares_for(event: CoreEvent, book: CustomerBook) -> Weights:
 def evolve(book: CustomerBook, fact: Fact) -> CustomerBook:
     """The customer's book after a fact."""
     if type(fact) is EntryBooked:
-        if fact.loan is None:
+        if fact.loan is None and book.postings is None:
             return book
-        return CustomerBook(book.timeline, {**book.loans, fact.loan.loan_id: fact.loan})
+        loans = book.loans if fact.loan is None else {**book.loans, fact.loan.loan_id: fact.loan}
+        postings = None if book.postings is None else (*book.postings, *postings_of(fact))
+        return CustomerBook(book.timeline, loans, postings)
     assert isinstance(fact, CustomerAssigned)  # the customer's stream has entries and assignments
-    return CustomerBook(book.timeline.with_assignment(fact), book.loans)
+    return CustomerBook(book.timeline.with_assignment(fact), book.loans, book.postings)
 
 
 def same(command: Command, stored: str) -> bool:

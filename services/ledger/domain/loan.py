@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from shared.contracts.core_banking import (
-    LARGEST_POSTING,
     LoanDisbursed,
     LoanEvent,
     LoanReclassified,
@@ -17,6 +16,7 @@ from shared.contracts.core_banking import (
     LoanRepaid,
     LoanWrittenOff,
 )
+from shared.contracts.types import LARGEST_POSTING
 from shared.kernel.books import Line, LoanClass
 from shared.kernel.errors import Refusal
 from shared.kernel.money import format_money, percent_of

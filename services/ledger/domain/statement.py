@@ -1,7 +1,7 @@
 """A centre's statement (报表): lines, stocks, ten-day averages and measures of a period, from its months' sums."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -22,6 +22,13 @@ class Statement:
     stocks: Mapping[Line, int]
     averages: Mapping[Line, int]
     measures: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, book: str, centre_id: str, period: str) -> "Statement":
+        """That of a centre with nothing booked: all zero."""
+        zeros = dict.fromkeys(Line, 0)
+        stocks = dict.fromkeys(STOCKS, 0)
+        return cls(book, centre_id, period, zeros, stocks, stocks, measures(zeros))
 
     def shown(self) -> dict[str, Any]:
         """The wire form; every line is there, zero included."""
@@ -55,6 +62,12 @@ def state(book: str, centre_id: str, period: Period, rows: Iterable[Mapping[str,
                 row["opening"] + row["by_10"], row["opening"] + row["by_20"], row["stock"]
             )
     return Statement(book, centre_id, period.name, lines, stocks, averages, measures(lines))
+
+
+def with_amounts(statement: Statement, amounts: Mapping[Line, int]) -> Statement:
+    """The statement with further amounts on flows; stocks and averages stay."""
+    lines = {line: amount + amounts.get(line, 0) for line, amount in statement.lines.items()}
+    return replace(statement, lines=lines, measures=measures(lines))
 
 
 def total(book: str, period: Period, statements: Sequence[Statement]) -> Statement:

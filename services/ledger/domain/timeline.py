@@ -1,6 +1,6 @@
 """Who looks after a customer, and since when: the assignment timeline (客户归属时间线)."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -30,6 +30,16 @@ class Timeline:
         """The shares that hold on a business date."""
         index = bisect_right(self.dates, day)
         return self.weights[index - 1] if index else NOBODY
+
+    def next_after(self, day: date) -> date | None:
+        """The first effective date after a day, if there is one."""
+        index = bisect_right(self.dates, day)
+        return self.dates[index] if index < len(self.dates) else None
+
+    def before(self, day: date) -> date | None:
+        """The last effective date before a day, if there is one."""
+        index = bisect_left(self.dates, day)
+        return self.dates[index - 1] if index else None
 
     def with_assignment(self, assigned: CustomerAssigned) -> "Timeline":
         """The timeline with one more assignment; a later one for the same effective date replaces the earlier."""

@@ -3,7 +3,6 @@
 = ``GET /v1/books/{book}/centres/{centre_id}/legs``, ``/v1/entries/{id}``; statements are in ``statement.py``.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -29,6 +28,7 @@ COLUMNS = (
     "amount",
     "business_date",
     "period",
+    "adjusts_period",
     "customer_id",
     "account_id",
     "product_code",
@@ -36,22 +36,26 @@ COLUMNS = (
 )
 
 
+# What adjusts a closed month is dated before the month it is booked in: it stands there from the first day on.
 _ADD_UP = """
-    INSERT INTO centre_month AS present (shard, period, book, centre_id, line, contra, amount, by_10, by_20)
-    SELECT shard, period, book, centre_id, line, contra, sum(amount),
-           coalesce(sum(amount) FILTER (WHERE extract(day FROM business_date) <= 10), 0),
-           coalesce(sum(amount) FILTER (WHERE extract(day FROM business_date) <= 20), 0)
+    INSERT INTO centre_month AS present
+           (shard, period, book, centre_id, department_id, line, contra, legs, amount, by_10, by_20)
+    SELECT shard, period, book, centre_id, department_id, line, contra, count(*), sum(amount),
+           coalesce(sum(amount) FILTER (WHERE adjusts_period IS NOT NULL OR extract(day FROM business_date) <= 10), 0),
+           coalesce(sum(amount) FILTER (WHERE adjusts_period IS NOT NULL OR extract(day FROM business_date) <= 20), 0)
     FROM leg WHERE shard = $1 AND position BETWEEN $2 AND $3
-    GROUP BY shard, period, book, centre_id, line, contra
-    ON CONFLICT (shard, period, book, centre_id, line) DO UPDATE
-        SET amount = present.amount + excluded.amount,
+    GROUP BY shard, period, book, centre_id, department_id, line, contra
+    ON CONFLICT (shard, period, book, centre_id, department_id, line) DO UPDATE
+        SET legs = present.legs + excluded.legs,
+            amount = present.amount + excluded.amount,
             by_10 = present.by_10 + excluded.by_10,
             by_20 = present.by_20 + excluded.by_20
 """
 _ADD_ENTRIES = """
-    INSERT INTO month AS present (shard, period, entries)
-    SELECT * FROM unnest($1::smallint[], $2::int[], $3::bigint[])
-    ON CONFLICT (shard, period) DO UPDATE SET entries = present.entries + excluded.entries
+    INSERT INTO month AS present (shard, period, entries, first_position, last_position)
+    SELECT * FROM unnest($1::smallint[], $2::int[], $3::bigint[], $4::bigint[], $5::bigint[])
+    ON CONFLICT (shard, period) DO UPDATE
+        SET entries = present.entries + excluded.entries, last_position = excluded.last_position
 """
 
 
@@ -67,33 +71,32 @@ class BooksView:
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         rows: list[tuple[object, ...]] = []
-        entries: Counter[tuple[int, int]] = Counter()
-        ranges: dict[int, tuple[int, int]] = {}
+        ranges: dict[int, list[int]] = {}
+        months: dict[tuple[int, int], list[int]] = {}
         for event in events:
             entry = event.fact
             if type(entry) is not EntryBooked:
                 continue
             shard, position = event.shard, event.position
-            entries[shard, entry.period] += 1
-            ranges[shard] = (ranges.get(shard, (position,))[0], position)
-            dimensions = (
-                entry.business_date,
-                entry.period,
-                entry.customer_id,
-                entry.account_id,
-                entry.product_code,
-                entry.department_id,
-            )
-            for number, leg in enumerate(entry.legs, 1):
-                rows.append((shard, position, number, *leg, *dimensions))
-        if not entries:
+            ranges.setdefault(shard, [position, position])[1] = position
+            legs = entry.legs
+            for number, leg in enumerate(legs, 1):
+                rows.append((shard, position, number, *leg))
+            booked_in = {entry.period} if not entry.moves else {entry.period, *(leg.period for leg in legs)}
+            for period in booked_in:
+                month = months.setdefault((shard, period), [0, position, position])
+                month[0] += period == entry.period
+                month[2] = position
+        if not months:
             return
         await copy(connection, "leg", COLUMNS, rows)
         driver = await driver_of(connection)
         for shard, (first, last) in ranges.items():
             await driver.execute(_ADD_UP, shard, first, last)
-        months = sorted(entries)
-        await driver.execute(_ADD_ENTRIES, *zip(*months, strict=True), [entries[month] for month in months])
+        keys = sorted(months)
+        await driver.execute(
+            _ADD_ENTRIES, *zip(*keys, strict=True), *zip(*(months[key] for key in keys), strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ class LegRow:
     adjusts_period: str | None
     customer_id: str | None
     account_id: str | None
-    product_code: str
+    product_code: str | None
     department_id: str
 
 

@@ -2,14 +2,31 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ledger.domain.statement import Statement, state
 from shared.kernel.books import Line
 from shared.kernel.period import Period
 
+# What was recorded after a moment is taken away again: the books only ever grow, so this is what they were.
+_KNOWN = """
+    WITH known AS (
+        SELECT book, centre_id, line, contra, period, legs, amount, by_10, by_20 FROM centre_month
+        WHERE period <= :last
+        UNION ALL
+        SELECT leg.book, leg.centre_id, leg.line, leg.contra, leg.period, -1, -leg.amount,
+               CASE WHEN leg.adjusts_period IS NOT NULL OR extract(day FROM leg.business_date) <= 10
+                    THEN -leg.amount ELSE 0 END,
+               CASE WHEN leg.adjusts_period IS NOT NULL OR extract(day FROM leg.business_date) <= 20
+                    THEN -leg.amount ELSE 0 END
+        FROM event JOIN leg USING (shard, position)
+        WHERE event.recorded_at > cast(:known_at AS timestamptz) AND leg.period <= :last
+    )
+"""
 _STATED = """
     SELECT centre_id, line::text AS line,
            coalesce(sum(amount) FILTER (WHERE period >= :first), 0)::bigint AS movement,
@@ -17,28 +34,39 @@ _STATED = """
            coalesce(sum(amount) FILTER (WHERE period < :last), 0)::bigint AS opening,
            coalesce(sum(by_10) FILTER (WHERE period = :last), 0)::bigint AS by_10,
            coalesce(sum(by_20) FILTER (WHERE period = :last), 0)::bigint AS by_20
-    FROM centre_month
+    FROM {source}
     WHERE book = cast(:book AS book_name) AND period <= :last
       AND (line IN ('deposit_balance', 'loan_balance') OR period >= :first)
 """
+_PRESENT = _STATED.format(source="centre_month")
+_PAST = _KNOWN + _STATED.format(source="known")
 
 
-async def statement(connection: AsyncConnection, book: str, centre_id: str, period: Period) -> Statement:
-    """One centre's statement; all zero for a centre that never had a leg."""
-    rows = await connection.execute(
-        text(_STATED + " AND centre_id = :centre_id GROUP BY centre_id, line"),
-        {"book": book, "centre_id": centre_id, "first": period.first, "last": period.last},
-    )
+def _query(
+    book: str, period: Period, known_at: datetime | None, rest: str, **more: str
+) -> tuple[TextClause, dict[str, Any]]:
+    parameters = {"book": book, "first": period.first, "last": period.last, **more}
+    if known_at is None:
+        return text(_PRESENT + rest), parameters
+    return text(_PAST + rest), {**parameters, "known_at": known_at}
+
+
+async def statement(
+    connection: AsyncConnection, book: str, centre_id: str, period: Period, known_at: datetime | None = None
+) -> Statement:
+    """One centre's statement, now or as it was known at a moment; all zero for a centre that had no leg."""
+    rest = " AND centre_id = :centre_id GROUP BY centre_id, line"
+    rows = await connection.execute(*_query(book, period, known_at, rest, centre_id=centre_id))
     return state(book, centre_id, period, [dict(row._mapping) for row in rows])
 
 
-async def statements(connection: AsyncConnection, book: str, period: Period) -> list[Statement]:
+async def statements(
+    connection: AsyncConnection, book: str, period: Period, known_at: datetime | None = None
+) -> list[Statement]:
     """The statements of all centres with a leg in the period or one on a stock before its end, in order of id; no
     contra centres."""
-    rows = await connection.execute(
-        text(_STATED + " AND NOT contra GROUP BY centre_id, line ORDER BY centre_id"),
-        {"book": book, "first": period.first, "last": period.last},
-    )
+    rest = " AND NOT contra GROUP BY centre_id, line HAVING sum(legs) > 0 ORDER BY centre_id"
+    rows = await connection.execute(*_query(book, period, known_at, rest))
     by_centre: dict[str, list[Mapping[str, object]]] = {}
     for row in rows:
         by_centre.setdefault(row.centre_id, []).append(dict(row._mapping))

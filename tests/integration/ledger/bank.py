@@ -60,6 +60,19 @@ class Bank:
         body = await self.post(*events)
         assert body["accepted"] == len(events), body
 
+    async def declare(self, period: str, pool: str, amount: str, driver: str) -> None:
+        """Declare a cost pool."""
+        body = {"period": period, "pool": pool, "amount": amount, "driver": driver}
+        answer = await self.accountant.post("/v1/cost-pools", json=body)
+        assert answer.status_code == 201, answer.text
+
+    async def close(self, period: str) -> dict[str, Any]:
+        """Close a month; its reconciliation."""
+        answer = await self.accountant.post(f"/v1/periods/{period}/close")
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
     async def get(self, path: str, **params: str | int) -> Any:
         """What an auditor, who sees everything, reads."""
         answer = await self.service.client("auditor", subject="otto").get(path, params=params)

@@ -40,6 +40,11 @@ async def fill(bank: Bank) -> None:
                 f"y{number}", "LoanRepaid", "2026-08-05", **L1, principal=f"0.0{number + 1}", interest="7.77"
             ),
         )
+    await bank.declare("2026-07", "it", "1000.00", "entries")
+    await bank.close("2026-07")
+    await bank.assign("c2", {"m2": "1"}, "2026-07-06")
+    await bank.service.caught_up()
+    await bank.close("2026-08")
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +200,10 @@ ROWS = {
     "assignment": "shares = '{\"m9\":10000}'",
     "product": "name = name || '!'",
     "policy": "terms = '{}'",
+    "period": "closed_by = 'somebody'",
+    "cost_pool": "amount = amount + 1",
+    "computed_result": "amount = amount + 1",
+    "customer_stock": "deposit_balance = deposit_balance + 1",
     "dead_letter": "reason = 'other'",
 }
 

@@ -1,15 +1,22 @@
 """What the ledger's rules are tried with: a bank with three products, and hands to book by."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from services.ledger.domain.booking import DECIDER, Bank, BookCoreEvent, CustomerBook, command_of
+from services.ledger.domain.booking import (
+    DECIDER,
+    Bank,
+    BookCoreEvent,
+    CustomerBook,
+    FollowAssignment,
+    command_of,
+)
 from services.ledger.domain.catalogue import EVER, Catalogue
 from services.ledger.domain.entry import EntryBooked
 from services.ledger.domain.policy import Policies
-from services.ledger.domain.timeline import Timeline
-from shared.contracts.assignment import CustomerAssigned
+from shared.contracts.assignment import SOURCE, CustomerAssigned
 from shared.contracts.envelope import from_mapping
 from tests.support.reference import ASSIGNMENTS, PRODUCTS
 
@@ -40,12 +47,18 @@ class Desk:
         self.bank = bank
         self.books: dict[str, CustomerBook] = {}
         self.entries: dict[str, EntryBooked] = {}
+        self._messages = 0
         for customer_id, shares in ASSIGNMENTS.items():
             self.follow(assigned(customer_id, shares))
 
     def follow(self, word: CustomerAssigned) -> None:
-        """Take note of an assignment."""
-        self._evolve(word.stream, word)
+        """Take note of an assignment, and let change hands what it changes."""
+        self._messages += 1
+        command = FollowAssignment(f"word-{self._messages}", SOURCE, word)
+        for fact in DECIDER.decide(command, self.book_of(word.stream), self.bank):
+            self._evolve(word.stream, fact)
+            if isinstance(fact, EntryBooked):
+                self.entries[fact.entry_id] = fact
 
     def book(self, message: Mapping[str, Any]) -> EntryBooked:
         """The entry for a core event; raises what the rules raise."""
@@ -60,7 +73,11 @@ class Desk:
     def _book_for(self, command: BookCoreEvent) -> CustomerBook:
         """The customer's own book, with the loans of all customers, as they are looked up by loan id."""
         loans = {loan_id: loan for book in self.books.values() for loan_id, loan in book.loans.items()}
-        return CustomerBook(self.books.get(command.stream, DECIDER.initial).timeline, loans)
+        return replace(self.book_of(command.stream), loans=loans)
+
+    def book_of(self, stream: str) -> CustomerBook:
+        """A customer's book that remembers all postings."""
+        return self.books.get(stream, CustomerBook(postings=()))
 
     def _evolve(self, stream: str, fact: Any) -> None:
-        self.books[stream] = DECIDER.evolve(self.books.get(stream, CustomerBook(Timeline())), fact)
+        self.books[stream] = DECIDER.evolve(self.book_of(stream), fact)

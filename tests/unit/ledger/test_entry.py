@@ -75,10 +75,12 @@ def test_an_old_entry_still_reads() -> None:
     entry = read_entry(stored)
     assert entry._replace(source_data=b"") == EntryBooked(
         entry_id="core-000004",
+        cause_id="core-000004",
         cause_type="LoanRepaid",
         cause_source="core-banking",
         business_date=date(2026, 7, 15),
         period=202607,
+        adjusts_period=None,
         customer_id="c2",
         account_id="l1",
         product_code="TRM",
@@ -97,6 +99,7 @@ def test_an_old_entry_still_reads() -> None:
         },
         policy="2026-07",
         loan=Loan("l1", "c2", 50000000, 15000000, LoanClass.SUBSTANDARD, closed=False),
+        moves=(),
         source_data=b"",
         stream="customer-c2",
     )
