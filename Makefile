@@ -6,7 +6,7 @@ SETUP := .venv/.set-up
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-kafka kafka test unit integration end-to-end check format coverage bench contracts lock clean
+.PHONY: help setup run run-kafka kafka test unit integration end-to-end check format coverage bench bench-close contracts lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -59,6 +59,9 @@ format: setup ## format and mend what can be mended
 
 bench: setup ## events a second into both books, and the ratio to a bare COPY of the same rows
 	$(BIN)/python -m tests.benchmarks.ingest
+
+bench-close: setup ## seconds and memory of a month close, and of a late reassignment
+	$(BIN)/python -m tests.benchmarks.close
 
 contracts: setup ## write deploy/contracts anew
 	$(BIN)/python -m deploy.local.contracts

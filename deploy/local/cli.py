@@ -1,4 +1,4 @@
-"""The ``dualbook`` command: run | token | import | simulate | replay | verify."""
+"""The ``dualbook`` command: run | token | import | simulate | close | replay | verify."""
 
 import asyncio
 import sys
@@ -15,6 +15,7 @@ from deploy.local import running
 from deploy.local.berka import read_berka
 from deploy.local.berka_records import BerkaError
 from deploy.local.calls import DeliveryStopped
+from deploy.local.closing import close_months
 from deploy.local.delivery import Via, deliver
 from deploy.local.events_file import EventsFileError, read_events, write_events
 from deploy.local.processes import ServiceFailed
@@ -27,6 +28,7 @@ from shared.infrastructure.auth import Role, issue_token
 from shared.infrastructure.logging import configure_logging
 from shared.infrastructure.settings import SERVICES, Misconfigured, Settings
 from shared.kernel.errors import Malformed
+from shared.kernel.period import format_month, months_between, parse_month
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 sources = typer.Typer(no_args_is_help=True, help="Bring facts in from files. Again and again does no harm.")
@@ -165,6 +167,25 @@ def simulate(
         return done.balanced
 
     _with_server(work)
+
+
+@app.command()
+def close(
+    month: Annotated[str, typer.Argument(help="YYYY-MM")],
+    last: Annotated[str | None, typer.Argument(help="close all months through this one")] = None,
+) -> None:
+    """Close a month, or one after the other through another. What is closed already stays as it is."""
+    with _settings() as settings:
+        months = [*months_between(parse_month(month), parse_month(last or month))]
+        if not months:
+            raise ValueError(f"{last} lies before {month}")
+        try:
+            balanced = asyncio.run(close_months(settings, [format_month(one) for one in months]))
+        except KeyboardInterrupt:
+            print("Interrupted; run it again to go on.", file=sys.stderr)
+            raise typer.Exit(130) from None
+    if not balanced:
+        raise typer.Exit(1)
 
 
 def _day(moment: datetime) -> date:

@@ -93,7 +93,7 @@ async def deliver(
     await log.start()
     try:
         async with clients(settings) as by_service:
-            with _bar() as bar:
+            with progress_bar() as bar:
                 task = bar.add_task(label, total=total, words="")
 
                 def progress(report: FeedReport, words: str) -> None:
@@ -120,7 +120,8 @@ async def deliver(
         await log.stop()
 
 
-def _bar() -> Progress:
+def progress_bar() -> Progress:
+    """A bar on the terminal; nothing where there is none."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

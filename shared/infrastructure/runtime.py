@@ -4,9 +4,9 @@ A service says what it is (ServiceDefinition); everything here is the same for a
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from shared.infrastructure.migrate import STORE_MIGRATIONS, migrate, missing
 from shared.infrastructure.pauses import growing_pauses
 from shared.infrastructure.relay import Publication, Relay
 from shared.infrastructure.settings import Settings
+from shared.infrastructure.watch import Watch
 
 logger = structlog.get_logger()
 
@@ -52,7 +53,7 @@ class ServiceDefinition:
     publications: Mapping[str, Publication]
     doors: Mapping[str, Door]
     routers: Sequence[APIRouter]
-    checks: Mapping[str, Callable[[Database], Awaitable[str]]] = field(default_factory=dict)
+    watches: Sequence[Watch] = ()
     asyncapi: Callable[[], dict[str, Any]] | None = None
 
     @property
@@ -139,14 +140,15 @@ class RunningService:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.relay.run())
             tasks.create_task(self.consumer.run())
+            for watch in self.definition.watches:
+                tasks.create_task(watch.run(self.definition.name, self.database))
 
     async def readiness(self) -> dict[str, str]:
         """Every thing the service needs: "ok", or what is wrong."""
         checks = {"database": await self.database.ping()}
         if checks["database"] == "ok":
             checks["migrations"] = await missing(self.database, self.definition.locations)
-            for name, check in self.definition.checks.items():
-                checks[name] = await check(self.database)
+        checks.update({watch.name: watch.finding for watch in self.definition.watches})
         return {**checks, "consumer": self.consumer.trouble, "relay": self.relay.trouble}
 
     def app(self) -> FastAPI:

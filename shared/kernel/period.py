@@ -29,6 +29,7 @@ def format_month(month: int) -> str:
     return f"{month // 100:04d}-{month % 100:02d}"
 
 
+@lru_cache(maxsize=4096)
 def parse_month(text: str) -> int:
     """Read ``"2026-07"`` as 202607; raises Malformed for anything else."""
     period = Period.parse(text)
@@ -37,6 +38,7 @@ def parse_month(text: str) -> int:
     return period.first
 
 
+@lru_cache(maxsize=4096)
 def last_day(month: int) -> date:
     """The last calendar day of a month ``YYYYMM``."""
     year, number = divmod(month, 100)

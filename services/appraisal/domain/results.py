@@ -71,10 +71,10 @@ def entry_of(booked: EntryBooked, position: int, log_offset: int) -> LedgerEntry
                 results[book.value, month, centre_id, line.value] = amount
     moved: dict[tuple[int, str], int] = {}
     for move in booked.moves:
-        moved_in, line = parse_month(move.period), move.line.value
-        cell = Book.MANAGER.value, moved_in, move.centre_id, line
+        key = parse_month(move.period), move.line.value
+        cell = Book.MANAGER.value, key[0], move.centre_id, key[1]
         results[cell] = results.get(cell, 0) + move.amount
-        moved[moved_in, line] = moved.get((moved_in, line), 0) + move.amount
+        moved[key] = moved.get(key, 0) + move.amount
     if any(moved.values()):
         raise Malformed("moves: must add up to zero in each line and period")
     return LedgerEntry(position, log_offset, booked.business_date, results)

@@ -168,6 +168,8 @@ def follow(command: FollowAssignment, book: CustomerBook, bank: Bank) -> Sequenc
     """The assignment, and an entry with the net difference that it makes to the manager book, if any."""
     assigned = command.assigned
     timeline = book.timeline.with_assignment(assigned)
+    if timeline == book.timeline:
+        return [assigned]
     until = timeline.next_after(
         assigned.effective_from
     )  # from there on the managers are whom they were before

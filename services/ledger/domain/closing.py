@@ -83,24 +83,28 @@ class StockHistory:
 
 @dataclass(frozen=True, slots=True)
 class Averages:
-    """The ten-day averages of a month: of each manager, and of each manager's stock in each department."""
+    """The ten-day averages of a month by line: of each manager, and of each manager's stock in each department."""
 
     managers: Mapping[str, Mapping[str, int]]
     cells: Mapping[str, Mapping[Cell, int]]
+    departments: Mapping[str, Mapping[str, Mapping[str, int]]]
+    """The same as ``cells``, by manager."""
 
     @classmethod
     def of(cls, balances: Mapping[tuple[str, Cell], tuple[int, int, int]]) -> "Averages":
         totals: dict[str, dict[str, tuple[int, int, int]]] = {DEPOSITS: {}, LOANS: {}}
         cells: dict[str, dict[Cell, int]] = {DEPOSITS: {}, LOANS: {}}
-        for (line, cell), (on_10, on_20, on_last) in balances.items():
+        departments: dict[str, dict[str, dict[str, int]]] = {DEPOSITS: {}, LOANS: {}}
+        for (line, cell), (on_10, on_20, on_last) in sorted(balances.items()):
             cells[line][cell] = ten_day_average(on_10, on_20, on_last)
+            departments[line].setdefault(cell[0], {})[cell[1]] = cells[line][cell]
             before = totals[line].get(cell[0], (0, 0, 0))
             totals[line][cell[0]] = before[0] + on_10, before[1] + on_20, before[2] + on_last
         managers = {
             line: {manager: ten_day_average(*total) for manager, total in by_manager.items()}
             for line, by_manager in totals.items()
         }
-        return cls(managers, cells)
+        return cls(managers, cells, departments)
 
 
 CellAmounts = dict[tuple[str, Cell], int]
@@ -109,12 +113,8 @@ CellAmounts = dict[tuple[str, Cell], int]
 
 def interest_results(averages: Averages, month: int, policy: Policy) -> CellAmounts:
     """deposit_cost, ftp_income and ftp_cost of a month in every cell; zeros are left out."""
-    by_manager: dict[str, dict[str, dict[str, int]]] = {}
-    for line, cells in averages.cells.items():
-        for (manager, department), average in cells.items():
-            by_manager.setdefault(manager, {}).setdefault(line, {})[department] = average
     results: CellAmounts = {}
-    for manager in sorted(by_manager):
+    for manager in sorted({*averages.managers[DEPOSITS], *averages.managers[LOANS]}):
         deposits = averages.managers[DEPOSITS].get(manager, 0)
         loans = averages.managers[LOANS].get(manager, 0)
         amounts = [(DEPOSIT_COST, -_interest(max(deposits, 0), policy.deposit_rate, month, policy), DEPOSITS)]
@@ -125,7 +125,7 @@ def interest_results(averages: Averages, month: int, policy: Policy) -> CellAmou
             borrowed = _interest(loans - deposits, policy.borrow_in_rate, month, policy)
             amounts.append((FTP_COST, -borrowed, LOANS))
         for line, amount, stock in amounts:
-            for department, part in split(amount, by_manager[manager].get(stock, {})).items():
+            for department, part in split(amount, averages.departments[stock].get(manager, {})).items():
                 results[line, (manager, department)] = part
     return results
 
@@ -136,17 +136,23 @@ def _interest(average: int, rate: Decimal, month: int, policy: Policy) -> int:
 
 
 class Spread(NamedTuple):
-    """A cost pool, the weight of each cell by its driver, and what each cell bears (negative)."""
+    """A cost pool, the weight of each cell by its driver, and what each cell bears (negative amounts)."""
 
     pool: CostPoolDeclared
-    weights: Mapping[Cell, int]
+    weight_of_all: int
+    weights: Mapping[str, Mapping[str, int]]
+    """By manager and department."""
     amounts: Mapping[Cell, int]
 
 
 def spread(pool: CostPoolDeclared, weights: Mapping[Cell, int]) -> Spread:
     """The whole pool is one split over all cells, ordered by manager and department."""
     shares = split_over(pool.amount, weights, NO_CELL)
-    return Spread(pool, weights, {cell: -share for cell, share in shares.items()})
+    by_manager: dict[str, dict[str, int]] = {}
+    for (manager, department), weight in sorted(weights.items()):
+        by_manager.setdefault(manager, {})[department] = weight
+    weight_of_all = sum(weight for weight in weights.values() if weight > 0)
+    return Spread(pool, weight_of_all, by_manager, {cell: -share for cell, share in shares.items()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,8 @@ class ClosePeriod:
 class CustomerMonth:
     """A customer's lines in the closing month, and the stocks at its end."""
 
-    lines: Mapping[str, int]
-    stocks: Mapping[str, int]
+    lines: Mapping[Line, int]
+    stocks: Mapping[Line, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +151,7 @@ def _computed(manager: str, result: MonthResult) -> dict[str, Any]:
                 "manager": format_money(result.averages.managers[stock].get(manager, 0)),
                 "departments": {
                     department: format_money(average)
-                    for (of, department), average in sorted(result.averages.cells[stock].items())
-                    if of == manager
+                    for department, average in result.averages.departments[stock].get(manager, {}).items()
                 },
             }
             for stock in (DEPOSITS, LOANS)
@@ -176,8 +175,8 @@ def _computed_pool(manager: str, spread: Spread) -> dict[str, Any]:
         "pool": spread.pool.pool,
         "amount": format_money(spread.pool.amount),
         "driver": spread.pool.driver.value,
-        "weight_of_all": sum(weight for weight in spread.weights.values() if weight > 0),
-        "weights": {cell[1]: weight for cell, weight in sorted(spread.weights.items()) if cell[0] == manager},
+        "weight_of_all": spread.weight_of_all,
+        "weights": spread.weights.get(manager, {}),
     }
 
 
@@ -209,8 +208,8 @@ def _stated(month: int, before: BeforeClose, entries: Sequence[EntryBooked]) -> 
         yield CustomerResultStated.model_construct(
             customer_id=customer_id,
             period=period,
-            lines={Line(line): amount for line, amount in customer.lines.items()},
-            stocks={Line(line): amount for line, amount in customer.stocks.items()},
+            lines=dict(customer.lines),
+            stocks=dict(customer.stocks),
         )
 
 

@@ -148,16 +148,17 @@ _REVENUE = """
 # Each core event counts 10,000 by the shares of its day, as the assignments are known now.
 _ACTIVITY = """
     WITH booked AS (
-        SELECT data::json ->> 'customer_id' AS customer_id, event.business_date,
-               data::json ->> 'department_id' AS department_id,
-               CASE WHEN data::json #>> '{cause,type}' = 'CostIncurred'
-                    THEN data::json #>> '{source_data,manager_id}' END AS manager_id,
+        SELECT entry.customer_id, event.business_date, entry.department_id,
+               CASE WHEN entry.cause ->> 'type' = 'CostIncurred'
+                    THEN entry.source_data ->> 'manager_id' END AS manager_id,
                count(*) AS events
         FROM month JOIN event ON event.shard = month.shard
-                             AND event.position BETWEEN month.first_position AND month.last_position
+                             AND event.position BETWEEN month.first_position AND month.last_position,
+             json_to_record(event.data::json) AS entry(
+                 customer_id text, department_id text, period text, cause json, source_data json)
         WHERE month.period = $1 AND event.type = 'EntryBooked'
-          AND data::json ->> 'period' = left($1::text, 4) || '-' || right($1::text, 2)
-          AND data::json #>> '{cause,type}' NOT IN ('PeriodClosed', 'CustomerAssigned')
+          AND entry.period = left($1::text, 4) || '-' || right($1::text, 2)
+          AND entry.cause ->> 'type' NOT IN ('PeriodClosed', 'CustomerAssigned')
         GROUP BY 1, 2, 3, 4
     )
     SELECT share.key, booked.department_id, sum(booked.events * share.value::int)::bigint
@@ -212,10 +213,11 @@ def _cells(rows: Sequence[Any]) -> dict[Cell, int]:
 
 async def _customers(connection: AsyncConnection, month: int) -> dict[str, CustomerMonth]:
     driver = await driver_of(connection)
+    by_name = {line.value: line for line in Line}
     return {
         customer_id: CustomerMonth(
-            orjson.loads(lines),
-            {Line.DEPOSIT_BALANCE.value: deposits, Line.LOAN_BALANCE.value: loans},
+            {by_name[line]: amount for line, amount in orjson.loads(lines).items()},
+            {Line.DEPOSIT_BALANCE: deposits, Line.LOAN_BALANCE: loans},
         )
         for customer_id, lines, deposits, loans in await driver.fetch(_CUSTOMERS, month)
     }
