@@ -117,7 +117,7 @@ def _to_nobody(registered: CloudEvent) -> CloudEvent:
 
 
 def by_hand(events: Iterable[CloudEvent]) -> ReferenceLedger:
-    """The stream booked by the second, slow ledger: hand-overs take effect from their day on."""
+    """The stream booked by the second, slow ledger."""
     ledger = ReferenceLedger()
     for event in events:
         data: dict[str, Any] = orjson.loads(event.data)
@@ -127,7 +127,7 @@ def by_hand(events: Iterable[CloudEvent]) -> ReferenceLedger:
         elif event.type == "CustomerAssigned":
             shares = {one["manager_id"]: one["share"] for one in data["shares"]}
             since = date.fromisoformat(data["effective_from"])
-            ledger.assignments.append((data["customer_id"], since, shares))
+            ledger.assign(data["customer_id"], since, shares)
         elif event.type in CORE_EVENTS:
             assert ledger.book(event.id, event.type, data) == "accepted"
     return ledger

@@ -10,6 +10,7 @@ from tests.support.reference.example import ASSIGNMENTS, PRODUCTS, WORKED_EXAMPL
 from tests.support.reference.histories import (
     BANK_PRODUCTS,
     MONTHS,
+    MOVING,
     Assigned,
     BankFact,
     Closed,
@@ -53,6 +54,7 @@ __all__ = [
     "LINES",
     "MEASURES",
     "MONTHS",
+    "MOVING",
     "POLICY",
     "PRODUCTS",
     "PROVISION_RATES",

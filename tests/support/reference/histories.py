@@ -24,14 +24,31 @@ def _mostly(usual: st.SearchStrategy[Any], odd: st.SearchStrategy[Any]) -> st.Se
     return st.integers(0, 19).flatmap(lambda draw: usual if draw else odd)
 
 
+KINDS = (
+    "DepositPosted",
+    "LoanDisbursed",
+    "LoanDisbursed",
+    "LoanRepaid",
+    "LoanRepaid",
+    "LoanReclassified",
+    "LoanReclassified",
+    "LoanWrittenOff",
+    "LoanRecovered",
+    "FeeCharged",
+    "CostIncurred",
+)
+
+
 @st.composite
 def random_core_event(
     draw: st.DrawFn,
     loans: Sequence[str] = ("l1", "l2", "l3"),
     products: Sequence[str] = tuple(sorted(PRODUCTS)),
+    kinds: Sequence[str] = KINDS,
+    days: st.SearchStrategy[str] = _days,
 ) -> dict[str, Any]:
     """One core event of any kind, now and then one that must be refused. Its id is free to be given."""
-    kind = draw(st.sampled_from(_KINDS))
+    kind = draw(st.sampled_from(kinds))
     sums = _mostly(_sums, _odd_sums)
     data: dict[str, Any] = {
         "customer_id": draw(st.sampled_from(["c1", "c2", "c3"])),
@@ -61,22 +78,7 @@ def random_core_event(
         data["manager_id"] = draw(st.sampled_from(["m1", "m9"]))
         if draw(st.booleans()):
             del data["customer_id"]
-    return core_event("", kind, draw(_days), **data)
-
-
-_KINDS = (
-    "DepositPosted",
-    "LoanDisbursed",
-    "LoanDisbursed",
-    "LoanRepaid",
-    "LoanRepaid",
-    "LoanReclassified",
-    "LoanReclassified",
-    "LoanWrittenOff",
-    "LoanRecovered",
-    "FeeCharged",
-    "CostIncurred",
-)
+    return core_event("", kind, draw(days), **data)
 
 
 @st.composite
@@ -217,13 +219,19 @@ _shares = st.sampled_from(
     [
         {},
         {"m1": "1"},
-        {"m2": "1"},
         {"m1": "0.6", "m2": "0.4"},
         {"m3": "0.5", "m2": "0.5"},
         {"m1": "0.3333", "m2": "0.3333", "m3": "0.3334"},
     ]
 )
-_few_dates = st.sampled_from([date(2026, 7, 1), date(2026, 7, 20), date(2026, 8, 11), date(2026, 9, 1)])
+_effective = [date(2026, 7, 1), date(2026, 7, 20), date(2026, 8, 10), date(2026, 9, 1)]
+_edges = [date(2026, 6, 30), *_effective, date(2026, 7, 19), date(2026, 8, 9), date(2026, 8, 31)]
+_bank_days = st.one_of(st.sampled_from(_edges).map(date.isoformat), _days)
+_bank_events = random_core_event(
+    products=["DEM", MOVING, MOVING, "AGT", "TRM"],
+    kinds=[*KINDS, "DepositPosted", "DepositPosted", "DepositPosted"],
+    days=_bank_days,
+)
 _rates = st.sampled_from(["0", "1.5", "2.75", "3.333", "12"])
 _policies = st.fixed_dictionaries(
     {},
@@ -236,13 +244,11 @@ _policies = st.fixed_dictionaries(
     },
 )
 _bank_facts: dict[str, st.SearchStrategy[Any]] = {
-    "posted": st.lists(random_core_event(products=[*sorted(PRODUCTS), MOVING]), min_size=1, max_size=6).map(
-        lambda events: Posted(tuple(events))
-    ),
+    "posted": st.lists(_bank_events, min_size=1, max_size=6).map(lambda events: Posted(tuple(events))),
     "assigned": st.builds(
         Assigned,
         st.sampled_from(["c1", "c2", "c3"]),
-        st.one_of(_few_dates, st.dates(date(2026, 6, 20), date(2026, 9, 10))),
+        st.one_of(st.sampled_from(_effective), st.dates(date(2026, 6, 20), date(2026, 9, 10))),
         _shares,
     ),
     "pool": st.builds(

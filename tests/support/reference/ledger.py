@@ -60,6 +60,7 @@ class ReferenceLedger(Books):
     closed_through: str | None = None
     facts: int = 0
     _legs_of: dict[str | None, list[RefLeg]] = field(default_factory=lambda: defaultdict(list))
+    _events_of_customer: dict[str | None, list[RefEvent]] = field(default_factory=lambda: defaultdict(list))
 
     # --- what holds on a day ---
 
@@ -174,6 +175,7 @@ class ReferenceLedger(Books):
                          department, {line: total for line, total in totals.items() if total}, period)  # fmt: skip
         self.booked[event_id] = data
         self.events.append(event)
+        self._events_of_customer[customer_id].append(event)
         self.facts += 1
         for line, total in event.totals.items():
             place = Place(department, line, day, account, event.product_code, department)
@@ -242,7 +244,7 @@ class ReferenceLedger(Books):
 
     def _settle(self, event_id: str, customer_id: str | None) -> None:
         """Book what the manager book of a customer lacks to what it would be had all been known from the start."""
-        events = [event for event in self.events if event.customer_id == customer_id]
+        events = self._events_of_customer[customer_id]
         lacking: dict[Place, Decimal] = defaultdict(
             Decimal, manager_book(events, self.timeline_of(customer_id))
         )
