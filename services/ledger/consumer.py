@@ -4,9 +4,11 @@ from collections.abc import Mapping
 
 import orjson
 
+from services.ledger.domain import organisation
 from services.ledger.domain.booking import DECIDER, FollowAssignment, command_of
+from services.ledger.domain.organisation import PlaceManager
 from shared.contracts import assignment, core_banking
-from shared.contracts.assignment import CustomerAssigned
+from shared.contracts.assignment import CustomerAssigned, ManagerRegistered
 from shared.contracts.envelope import CloudEvent
 from shared.contracts.types import parse
 from shared.infrastructure.command_handler import Submission
@@ -21,14 +23,14 @@ def of_core_banking(event: CloudEvent, record: Record) -> Submission:
 
 
 def of_assignment(event: CloudEvent, record: Record) -> Submission | None:
-    """Of the assignment service's messages, who looks after whom."""
-    if event.type != CustomerAssigned.__name__:
-        return None
-    return Submission(
-        DECIDER,
-        FollowAssignment(event.id, event.source, parse(CustomerAssigned, event.data)),
-        origin_of(event, record),
-    )
+    """Of the assignment service's messages, who looks after whom, and where managers belong."""
+    if event.type == CustomerAssigned.__name__:
+        followed = FollowAssignment(event.id, event.source, parse(CustomerAssigned, event.data))
+        return Submission(DECIDER, followed, origin_of(event, record))
+    if event.type == ManagerRegistered.__name__:
+        placed = PlaceManager(parse(ManagerRegistered, event.data))
+        return Submission(organisation.DECIDER, placed, origin_of(event, record))
+    return None
 
 
 DOORS: Mapping[str, Door] = {core_banking.TOPIC: of_core_banking, assignment.TOPIC: of_assignment}

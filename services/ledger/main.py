@@ -10,20 +10,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.ledger import __doc__ as description
 from services.ledger.api import ROUTERS
 from services.ledger.consumer import DOORS
-from services.ledger.domain import booking, catalogue, cost_pool, period, policy
+from services.ledger.domain import booking, catalogue, cost_pool, organisation, period, policy
 from services.ledger.domain.calendar import Calendar
 from services.ledger.domain.catalogue import ProductDefined
 from services.ledger.domain.entry import read_entry, summary_of_moves
+from services.ledger.domain.organisation import ManagerPlaced
 from services.ledger.domain.policy import PolicySet
 from services.ledger.settings import Settings
 from services.ledger.views import closing, customer_book
 from services.ledger.views.assignment import AssignmentView
+from services.ledger.views.balance import balance_watch
 from services.ledger.views.closing import ClosingView
 from services.ledger.views.leg import BooksView
 from services.ledger.views.loan import LoanView
+from services.ledger.views.organisation import OrganisationView
 from services.ledger.views.period import PeriodView, calendar
 from services.ledger.views.policy import PolicyView
 from services.ledger.views.product import ProductView
+from services.ledger.views.product_month import ProductMonthView
 from shared.contracts.assignment import CustomerAssigned
 from shared.contracts.asyncapi import asyncapi_of
 from shared.contracts.ledger import (
@@ -48,6 +52,7 @@ TOLD = (CostPoolDeclared, PeriodClosed, ManagerResultStated, DepartmentResultSta
 READERS: Mapping[str, FactReader] = {
     "EntryBooked": read_entry,
     "CustomerAssigned": CustomerAssigned.model_validate_json,
+    "ManagerPlaced": ManagerPlaced.model_validate_json,
     "ProductDefined": ProductDefined.model_validate_json,
     "PolicySet": PolicySet.model_validate_json,
     **{kind.__name__: kind.model_validate_json for kind in TOLD},
@@ -83,14 +88,17 @@ def define(settings: Settings) -> ServiceDefinition:
             ),
             Aggregate(catalogue.DECIDER, folded(catalogue.DECIDER, History(READERS))),
             Aggregate(policy.DECIDER, stateless),
+            Aggregate(organisation.DECIDER, stateless, same=organisation.same),
             Aggregate(cost_pool.DECIDER, folded(cost_pool.DECIDER, History(READERS)), _calendar),
             Aggregate(period.DECIDER, stateless, closing.consult(), bank_wide=True),
         ],
         readers=READERS,
         views=[
             BooksView(),
+            ProductMonthView(),
             LoanView(),
             AssignmentView(),
+            OrganisationView(),
             ProductView(),
             PolicyView(),
             PeriodView(),
@@ -101,6 +109,7 @@ def define(settings: Settings) -> ServiceDefinition:
             "MessageRefused": partial(dead_letters.to_message, "ledger"),
         },
         doors=DOORS,
+        watches=[balance_watch()],
         routers=ROUTERS,
         asyncapi=partial(asyncapi_of, "ledger"),
     )

@@ -53,7 +53,9 @@ class Topic:
 
 TOPICS = (
     Topic(core_banking.TOPIC, "core-banking", core_banking, {"ledger": ()}),
-    Topic(assignment.TOPIC, assignment.SOURCE, assignment, {"ledger": ("CustomerAssigned",)}),
+    Topic(
+        assignment.TOPIC, assignment.SOURCE, assignment, {"ledger": ("ManagerRegistered", "CustomerAssigned")}
+    ),
     Topic(
         ledger.TOPIC,
         ledger.SOURCE,

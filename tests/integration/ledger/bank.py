@@ -100,6 +100,20 @@ def assigned(event_id: str, customer_id: str, shares: Mapping[str, str], effecti
     )
 
 
+def registered(event_id: str, manager_id: str, branch_id: str, team_id: str | None = None) -> CloudEvent:
+    """The assignment service's message."""
+    data = {
+        "manager_id": manager_id,
+        "branch_id": branch_id,
+        **({"team_id": team_id} if team_id else {}),
+        "grade": "manager-4",
+        "business_date": "2026-07-01",
+    }
+    return CloudEvent(
+        event_id, "ManagerRegistered", assignment.SOURCE, orjson.dumps(data), subject=manager_id
+    )
+
+
 @asynccontextmanager
 async def opened(postgres_url: str) -> AsyncIterator[Bank]:
     """The bank of the worked example on a fresh database, before its first core event."""

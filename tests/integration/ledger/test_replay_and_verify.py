@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from shared.contracts import core_banking
+from shared.contracts import assignment, core_banking
 from shared.infrastructure.event_log import Message
-from tests.integration.ledger.bank import Bank, opened
+from tests.integration.ledger.bank import Bank, opened, registered
 from tests.support.reference import WORKED_EXAMPLE, core_event
 
 L1 = {"customer_id": "c2", "product_code": "TRM", "loan_id": "l1"}
@@ -25,6 +25,10 @@ async def fill(bank: Bank) -> None:
     await bank.service.publish(
         core_banking.TOPIC, Message(b"c1", b"no JSON", [("ce_type", b"DepositPosted")])
     )
+    await bank.service.publish(
+        assignment.TOPIC, registered("r1", "m1", "b1", "t1"), registered("r2", "m2", "b1"),
+        registered("r3", "m1", "b2", "t3"),
+    )  # fmt: skip
     await bank.service.caught_up()
     for number in range(8):
         customer = {"customer_id": f"c{number}", "product_code": "DEM", "account_id": f"a{number}"}
@@ -198,6 +202,8 @@ ROWS = {
     "month": "entries = entries - 1",
     "loan": "held = held + 1",
     "assignment": "shares = '{\"m9\":10000}'",
+    "manager_place": "team_id = 'other'",
+    "product_month": "amount = amount + 1",
     "product": "name = name || '!'",
     "policy": "terms = '{}'",
     "period": "closed_by = 'somebody'",
