@@ -10,10 +10,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.ledger import __doc__ as description
 from services.ledger.api import ROUTERS
 from services.ledger.consumer import DOORS
-from services.ledger.domain import booking, catalogue, cost_pool, organisation, period, policy
+from services.ledger.domain import (
+    booking,
+    catalogue,
+    cost_pool,
+    ftp_curve,
+    organisation,
+    period,
+    policy,
+)
 from services.ledger.domain.calendar import Calendar
 from services.ledger.domain.catalogue import ProductDefined
 from services.ledger.domain.entry import read_entry, summary_of_moves
+from services.ledger.domain.ftp_curve import Curves, FtpCurveSet
 from services.ledger.domain.organisation import ManagerPlaced
 from services.ledger.domain.policy import PolicySet
 from services.ledger.settings import Settings
@@ -21,13 +30,13 @@ from services.ledger.views import closing, customer_book
 from services.ledger.views.assignment import AssignmentView
 from services.ledger.views.balance import balance_watch
 from services.ledger.views.closing import ClosingView
+from services.ledger.views.ftp_curve import FtpCurveView, curves
 from services.ledger.views.leg import BooksView
 from services.ledger.views.loan import LoanView
 from services.ledger.views.organisation import OrganisationView
 from services.ledger.views.period import PeriodView, calendar
 from services.ledger.views.policy import PolicyView
 from services.ledger.views.product import ProductView
-from services.ledger.views.product_month import ProductMonthView
 from shared.contracts.assignment import CustomerAssigned
 from shared.contracts.asyncapi import asyncapi_of
 from shared.contracts.ledger import (
@@ -52,6 +61,7 @@ TOLD = (CostPoolDeclared, PeriodClosed, ManagerResultStated, DepartmentResultSta
 READERS: Mapping[str, FactReader] = {
     "EntryBooked": read_entry,
     "CustomerAssigned": CustomerAssigned.model_validate_json,
+    "FtpCurveSet": FtpCurveSet.model_validate_json,
     "ManagerPlaced": ManagerPlaced.model_validate_json,
     "ProductDefined": ProductDefined.model_validate_json,
     "PolicySet": PolicySet.model_validate_json,
@@ -66,6 +76,10 @@ def _message(row: Mapping[str, Any]) -> tuple[str, Message]:
     if row["type"] == "EntryBooked" and '"moves":[' in row["data"]:
         data = summary_of_moves(row["data"])
     return publish_as(TOPIC, SOURCE, row, partition=row["shard"], data=data, extensions=place)
+
+
+async def _curves(connection: AsyncConnection, _: Sequence[Any]) -> Curves:
+    return await curves(connection)
 
 
 async def _calendar(connection: AsyncConnection, _: Sequence[Any]) -> Calendar:
@@ -87,7 +101,8 @@ def define(settings: Settings) -> ServiceDefinition:
                 booking.same,
             ),
             Aggregate(catalogue.DECIDER, folded(catalogue.DECIDER, History(READERS))),
-            Aggregate(policy.DECIDER, stateless),
+            Aggregate(policy.DECIDER, stateless, _curves),
+            Aggregate(ftp_curve.DECIDER, stateless),
             Aggregate(organisation.DECIDER, stateless, same=organisation.same),
             Aggregate(cost_pool.DECIDER, folded(cost_pool.DECIDER, History(READERS)), _calendar),
             Aggregate(period.DECIDER, stateless, closing.consult(), bank_wide=True),
@@ -95,12 +110,12 @@ def define(settings: Settings) -> ServiceDefinition:
         readers=READERS,
         views=[
             BooksView(),
-            ProductMonthView(),
             LoanView(),
             AssignmentView(),
             OrganisationView(),
             ProductView(),
             PolicyView(),
+            FtpCurveView(),
             PeriodView(),
             ClosingView(),
         ],

@@ -226,10 +226,10 @@ async def ceiling(server: str, batch: int) -> float:
 
 _UPSERT = """
     INSERT INTO centre_month AS present
-           (shard, period, book, centre_id, department_id, line, contra, legs, amount, by_10, by_20)
-    SELECT * FROM unnest($1::smallint[], $2::int[], $3::book_name[], $4::text[], $5::text[], $6::line_name[],
-                         $7::bool[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
-    ON CONFLICT (shard, period, book, centre_id, department_id, line) DO UPDATE
+           (shard, period, book, centre_id, department_id, product_code, line, contra, legs, amount, by_10, by_20)
+    SELECT * FROM unnest($1::smallint[], $2::int[], $3::book_name[], $4::text[], $5::text[], $6::text[],
+                         $7::line_name[], $8::bool[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])
+    ON CONFLICT (shard, period, book, centre_id, department_id, product_code, line) DO UPDATE
         SET legs = present.legs + excluded.legs, amount = present.amount + excluded.amount,
             by_10 = present.by_10 + excluded.by_10, by_20 = present.by_20 + excluded.by_20
 """
@@ -252,9 +252,9 @@ async def _batches(source: Database, size: int) -> Any:
                     f"SELECT {', '.join(LEG_COLUMNS)} FROM leg WHERE shard = $1 AND position > $2 AND position <= $3",
                     *place)  # fmt: skip
                 sums = await driver.fetch(
-                    "SELECT shard, period, book, centre_id, department_id, line, contra, count(*), "
+                    "SELECT shard, period, book, centre_id, department_id, product_code, line, contra, count(*), "
                     "sum(amount)::bigint, 0, 0 FROM leg "
-                    "WHERE shard = $1 AND position > $2 AND position <= $3 GROUP BY 1, 2, 3, 4, 5, 6, 7",
+                    "WHERE shard = $1 AND position > $2 AND position <= $3 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8",
                     *place)  # fmt: skip
                 if rows and legs:
                     yield [tuple(r) for r in rows], [tuple(r) for r in legs], [tuple(r) for r in sums]

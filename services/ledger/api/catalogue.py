@@ -98,4 +98,5 @@ def _shown(effective_from: str, policy: policies.Policy) -> dict[str, Any]:
         "borrow_in_rate": str(policy.borrow_in_rate),
         "day_basis": policy.day_basis,
         "provision_rates": {name.value: str(rate) for name, rate in policy.provision_rates.items()},
+        "ftp": {product: method._asdict() for product, method in policy.matched.items()},
     }

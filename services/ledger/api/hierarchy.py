@@ -22,7 +22,7 @@ from services.ledger.domain.organisation import (
     lies_in,
 )
 from services.ledger.domain.statement import Statement, total
-from services.ledger.views import organisation, product_month
+from services.ledger.views import organisation, statement
 from shared.infrastructure.auth import Principal
 from shared.kernel.books import Book
 from shared.kernel.period import Period
@@ -91,10 +91,11 @@ async def get_department_hierarchy(
     What the month close gives to a department as a whole stands under the product null, so that products add up to
     their department; they have no averages. A product that moved stands under each department it was booked for.
     """
+    cells: list[tuple[Path, Statement]]
     async with request.app.state.database.snapshot() as connection:
         if level is DepartmentLevel.PRODUCT:
-            products = await product_month.products(connection, period, known_at)
-            cells = [cell for cell in products if _may_see(caller, cell[0])]
+            products = await statement.products(connection, period, known_at)
+            cells = [(path, one) for path, one in products if _may_see(caller, path)]
         else:
             stated = await statements_for(connection, caller, Book.DEPARTMENT, period, known_at)
             cells = [((one.centre_id,), one) for one in stated]

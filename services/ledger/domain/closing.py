@@ -12,12 +12,14 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
+from services.ledger.domain.ftp_curve import Curves
+from services.ledger.domain.matched_pricing import DailyStocks, Priced, price
 from services.ledger.domain.policy import Policies, Policy
 from services.ledger.domain.statement import ten_day_average
 from shared.contracts.ledger import CostPoolDeclared, Driver
 from shared.kernel.books import Line
 from shared.kernel.money import round_half_even
-from shared.kernel.period import days_in
+from shared.kernel.period import days_in, last_day
 from shared.kernel.split import UNALLOCATED, split, split_over
 
 Cell = tuple[str, str]
@@ -49,6 +51,12 @@ class LateStock(NamedTuple):
     amount: int
 
 
+def ten_days_of(month: int) -> tuple[date, date, date]:
+    """The days whose balances a ten-day average takes: the 10th, the 20th and the last."""
+    end = last_day(month)
+    return end.replace(day=10), end.replace(day=20), end
+
+
 @dataclass(frozen=True, slots=True)
 class StockHistory:
     """Stocks by line and cell: ``opening`` before the first of the ``months``, then what each month adds as booked.
@@ -70,11 +78,9 @@ class StockHistory:
             on_10[key] = on_10.get(key, 0) + movement.by_10
             on_20[key] = on_20.get(key, 0) + movement.by_20
             on_last[key] = on_last.get(key, 0) + movement.amount
-        year, number = divmod(month, 100)
-        dates = (date(year, number, 10), date(year, number, 20), date(year, number, days_in(month)))
         for leg in self.late:
             if leg.period > month:
-                for day, on in zip(dates, (on_10, on_20, on_last), strict=True):
+                for day, on in zip(ten_days_of(month), (on_10, on_20, on_last), strict=True):
                     if leg.business_date <= day:
                         on[leg.line, leg.cell] = on.get((leg.line, leg.cell), 0) + leg.amount
         keys = {*on_10, *on_20, *on_last}
@@ -111,21 +117,30 @@ CellAmounts = dict[tuple[str, Cell], int]
 """Signed amounts in minor units by line and cell."""
 
 
-def interest_results(averages: Averages, month: int, policy: Policy) -> CellAmounts:
-    """deposit_cost, ftp_income and ftp_cost of a month in every cell; zeros are left out."""
+def interest_results(
+    averages: Averages, month: int, policy: Policy, pooled: Averages | None = None
+) -> CellAmounts:
+    """deposit_cost, ftp_income and ftp_cost of a month in every cell; zeros are left out.
+
+    All deposits cost; lent out and borrowed inside the bank is what is ``pooled``, which is all of it unless some
+    products are priced on a curve.
+    """
+    pooled = pooled or averages
     results: CellAmounts = {}
     for manager in sorted({*averages.managers[DEPOSITS], *averages.managers[LOANS]}):
-        deposits = averages.managers[DEPOSITS].get(manager, 0)
-        loans = averages.managers[LOANS].get(manager, 0)
-        amounts = [(DEPOSIT_COST, -_interest(max(deposits, 0), policy.deposit_rate, month, policy), DEPOSITS)]
-        if deposits > loans:
-            lent_out = _interest(deposits - loans, policy.lend_out_rate, month, policy)
-            amounts.append((FTP_INCOME, lent_out, DEPOSITS))
+        cost = _interest(
+            max(averages.managers[DEPOSITS].get(manager, 0), 0), policy.deposit_rate, month, policy
+        )
+        amounts = [(DEPOSIT_COST, -cost, averages.departments[DEPOSITS])]
+        surplus = pooled.managers[DEPOSITS].get(manager, 0) - pooled.managers[LOANS].get(manager, 0)
+        if surplus > 0:
+            lent_out = _interest(surplus, policy.lend_out_rate, month, policy)
+            amounts.append((FTP_INCOME, lent_out, pooled.departments[DEPOSITS]))
         else:
-            borrowed = _interest(loans - deposits, policy.borrow_in_rate, month, policy)
-            amounts.append((FTP_COST, -borrowed, LOANS))
-        for line, amount, stock in amounts:
-            for department, part in split(amount, averages.departments[stock].get(manager, {})).items():
+            borrowed = _interest(-surplus, policy.borrow_in_rate, month, policy)
+            amounts.append((FTP_COST, -borrowed, pooled.departments[LOANS]))
+        for line, amount, weights in amounts:
+            for department, part in split(amount, weights.get(manager, {})).items():
                 results[line, (manager, department)] = part
     return results
 
@@ -160,7 +175,8 @@ class Figures:
     """What the close of a month is computed from, as the ledger stands when it has all locks.
 
     ``computed`` is what earlier closes booked for each closed month, by month, line and cell. ``revenue`` are the
-    cells' income lines of the month, ``activity`` their core events in ten-thousandths of an event.
+    cells' income lines of the month, ``activity`` their core events in ten-thousandths of an event. ``daily`` are
+    the stocks of products that some month's policy prices on one of the ``curves``.
     """
 
     month: int
@@ -171,6 +187,8 @@ class Figures:
     pools: Sequence[CostPoolDeclared] = ()
     revenue: Mapping[Cell, int] = field(default_factory=dict)
     activity: Mapping[Cell, int] = field(default_factory=dict)
+    daily: DailyStocks = field(default_factory=DailyStocks)
+    curves: Curves = field(default_factory=Curves)
 
     def weights(self, driver: Driver, averages: Averages) -> Mapping[Cell, int]:
         """The weight of every cell by a driver."""
@@ -187,8 +205,10 @@ class MonthResult(NamedTuple):
 
     month: int
     averages: Averages
+    pooled: Averages
     policy: Policy
     amounts: CellAmounts
+    priced: Sequence[Priced]
     spreads: Sequence[Spread]
 
 
@@ -198,18 +218,45 @@ def month_results(figures: Figures, months: Iterable[int]) -> Iterable[MonthResu
     A month that is recomputed takes the policy in force for it; its cost pools stay as they were spread.
     """
     for month in months:
-        averages = Averages.of(figures.stocks.balances(month))
-        policy = figures.policies.in_force(month)
-        amounts = interest_results(averages, month, policy)
+        balances, policy = figures.stocks.balances(month), figures.policies.in_force(month)
+        averages = pooled = Averages.of(balances)
+        priced = list(price(figures.daily, figures.curves, policy, month))
+        if priced:
+            pooled = Averages.of(_without(balances, figures.daily, priced, month))
+        amounts = interest_results(averages, month, policy, pooled)
+        for one in priced:
+            _add(amounts, (one.line, (one.stock.manager, one.stock.department)), one.amount)
         if month < figures.month:
-            yield MonthResult(month, averages, policy, _beyond(amounts, figures.computed, month), ())
+            changes = _beyond(amounts, figures.computed, month)
+            yield MonthResult(month, averages, pooled, policy, changes, priced, ())
             continue
         spreads = [spread(pool, figures.weights(pool.driver, averages)) for pool in figures.pools]
-        for one in spreads:
-            for cell, amount in one.amounts.items():
-                key = ALLOCATED_COST, cell
-                amounts[key] = amounts.get(key, 0) + amount
-        yield MonthResult(month, averages, policy, amounts, spreads)
+        for spread_ in spreads:
+            for cell, amount in spread_.amounts.items():
+                _add(amounts, (ALLOCATED_COST, cell), amount)
+        amounts = {key: amount for key, amount in amounts.items() if amount}
+        yield MonthResult(month, averages, pooled, policy, amounts, priced, spreads)
+
+
+def _add(amounts: CellAmounts, key: tuple[str, Cell], amount: int) -> None:
+    amounts[key] = amounts.get(key, 0) + amount
+
+
+def _without(
+    balances: Mapping[tuple[str, Cell], tuple[int, int, int]],
+    daily: DailyStocks,
+    priced: Iterable[Priced],
+    month: int,
+) -> dict[tuple[str, Cell], tuple[int, int, int]]:
+    """The balances less what is priced on a curve."""
+    rest = dict(balances)
+    days = ten_days_of(month)
+    for one in priced:
+        key = one.stock.line, (one.stock.manager, one.stock.department)
+        before = rest.get(key, (0, 0, 0))
+        on = [daily.balance(one.stock, day) for day in days]
+        rest[key] = before[0] - on[0], before[1] - on[1], before[2] - on[2]
+    return rest
 
 
 def _beyond(amounts: CellAmounts, computed: Mapping[tuple[int, str, Cell], int], month: int) -> CellAmounts:

@@ -12,6 +12,7 @@ from services.ledger.domain.calendar import Calendar
 from services.ledger.domain.closing import (
     DEPOSITS,
     LOANS,
+    Averages,
     CellAmounts,
     Figures,
     MonthResult,
@@ -19,6 +20,7 @@ from services.ledger.domain.closing import (
     month_results,
 )
 from services.ledger.domain.entry import EntryBooked, check_balance
+from services.ledger.domain.matched_pricing import Priced
 from services.ledger.domain.policy import Policy
 from services.ledger.domain.statement import Statement, with_amounts
 from services.ledger.domain.timeline import SHARE_UNITS
@@ -146,17 +148,43 @@ def _computed(manager: str, result: MonthResult) -> dict[str, Any]:
         "month": format_month(result.month),
         "days": days_in(result.month),
         **_rates(policy),
-        "averages": {
-            stock: {
-                "manager": format_money(result.averages.managers[stock].get(manager, 0)),
-                "departments": {
-                    department: format_money(average)
-                    for department, average in result.averages.departments[stock].get(manager, {}).items()
-                },
-            }
-            for stock in (DEPOSITS, LOANS)
-        },
+        "averages": _averages(manager, result.averages),
+        **(_priced(manager, result) if result.priced else {}),
         "pools": [_computed_pool(manager, spread) for spread in result.spreads],
+    }
+
+
+def _averages(manager: str, averages: Averages) -> dict[str, Any]:
+    return {
+        stock: {
+            "manager": format_money(averages.managers[stock].get(manager, 0)),
+            "departments": {
+                department: format_money(average)
+                for department, average in averages.departments[stock].get(manager, {}).items()
+            },
+        }
+        for stock in (DEPOSITS, LOANS)
+    }
+
+
+def _priced(manager: str, result: MonthResult) -> dict[str, Any]:
+    """What is priced on a curve, and the averages of what is left to the pool."""
+    return {
+        "pooled": _averages(manager, result.pooled),
+        "matched": [_computed_price(one) for one in result.priced if one.stock.manager == manager],
+    }
+
+
+def _computed_price(priced: Priced) -> dict[str, Any]:
+    return {
+        "line": priced.line,
+        "product_code": priced.stock.product_code,
+        "department_id": priced.stock.department,
+        "curve": priced.method.curve,
+        "tenor": priced.method.tenor,
+        "rates": {day.isoformat(): rate for day, rate in priced.rates.items()},
+        "sum_of_daily_balances": format_money(priced.sum_of_days),
+        "amount": format_money(priced.amount),
     }
 
 

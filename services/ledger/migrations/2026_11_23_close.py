@@ -44,27 +44,29 @@ STATEMENTS = (
         book          book_name NOT NULL,
         centre_id     text      NOT NULL,
         department_id text      NOT NULL,
+        product_code  text      NOT NULL,
         line          line_name NOT NULL,
         contra        boolean   NOT NULL,
         legs          bigint    NOT NULL,
         amount        bigint    NOT NULL,
         by_10         bigint    NOT NULL,
         by_20         bigint    NOT NULL,
-        PRIMARY KEY (shard, period, book, centre_id, department_id, line)
+        PRIMARY KEY (shard, period, book, centre_id, department_id, product_code, line)
     ) WITH (fillfactor = 70)
     """,
     """
     COMMENT ON TABLE centre_month IS
-        'A profit centre''s month in a department: sums of its legs, up to the 10th, up to the 20th and in all; '
-        'one row a shard'
+        'A profit centre''s month of a product in a department: sums of its legs, up to the 10th, up to the 20th and '
+        'in all; one row a shard'
     """,
+    "COMMENT ON COLUMN centre_month.product_code IS 'empty where a month close gives an amount to a whole department'",
     "CREATE INDEX centre_month_by_centre ON centre_month (book, centre_id, period)",
     """
     INSERT INTO centre_month
-    SELECT shard, period, book, centre_id, department_id, line, contra, count(*), sum(amount),
+    SELECT shard, period, book, centre_id, department_id, product_code, line, contra, count(*), sum(amount),
            coalesce(sum(amount) FILTER (WHERE extract(day FROM business_date) <= 10), 0),
            coalesce(sum(amount) FILTER (WHERE extract(day FROM business_date) <= 20), 0)
-    FROM leg GROUP BY shard, period, book, centre_id, department_id, line, contra
+    FROM leg GROUP BY shard, period, book, centre_id, department_id, product_code, line, contra
     """,
     "DROP TABLE month",
     """
@@ -91,6 +93,15 @@ STATEMENTS = (
         entries   bigint      NOT NULL
     )
     """,
+    """
+    CREATE TABLE ftp_curve (
+        name           text NOT NULL,
+        effective_from date NOT NULL,
+        rates          json NOT NULL,
+        PRIMARY KEY (name, effective_from)
+    )
+    """,
+    "COMMENT ON COLUMN ftp_curve.rates IS 'percent a year, as text, by tenor'",
     """
     CREATE TABLE cost_pool (
         month  integer NOT NULL,

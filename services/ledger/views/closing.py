@@ -4,6 +4,7 @@ All queries cost as much as the month has, and as the bank has managers and depa
 """
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from hashlib import sha256
 from typing import Any
 
@@ -12,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ledger.domain.closing import Cell, Figures, LateStock, StockHistory, StockMonth
 from services.ledger.domain.entry import EntryBooked
+from services.ledger.domain.ftp_curve import Curves
+from services.ledger.domain.matched_pricing import DailyStocks, PricedStock
 from services.ledger.domain.period import (
     CAUSE_TYPE,
     BeforeClose,
@@ -21,6 +24,7 @@ from services.ledger.domain.period import (
     Position,
 )
 from services.ledger.views import statement
+from services.ledger.views.ftp_curve import curves
 from services.ledger.views.period import calendar, pools
 from services.ledger.views.policy import policies
 from shared.contracts.ledger import CustomerResultStated, Driver
@@ -88,6 +92,8 @@ async def before_close(connection: AsyncConnection, month: int) -> BeforeClose:
     declared = await pools(connection, month)
     drivers = {pool.driver for pool in declared}
     first = await driver.fetchval(_FIRST_ADJUSTED, month) or month
+    known_policies = await policies(connection)
+    matched = known_policies.matched_products(first, month)
     figures = Figures(
         month=month,
         first_to_recompute=first,
@@ -96,10 +102,12 @@ async def before_close(connection: AsyncConnection, month: int) -> BeforeClose:
             (of, line, (manager, department)): amount
             for of, manager, department, line, amount in await driver.fetch(_COMPUTED, first, month)
         },
-        policies=await policies(connection),
+        policies=known_policies,
         pools=declared,
         revenue=_cells(await driver.fetch(_REVENUE, month)) if Driver.REVENUE in drivers else {},
         activity=_cells(await driver.fetch(_ACTIVITY, month)) if Driver.ENTRIES in drivers else {},
+        daily=await _daily(connection, matched, first, month) if matched else DailyStocks(),
+        curves=await curves(connection) if matched else Curves(),
     )
     return BeforeClose(
         figures=figures,
@@ -189,6 +197,35 @@ _CUSTOMERS = """
     FROM posted LEFT JOIN customer_stock USING (customer_id)
     GROUP BY customer_id
 """
+
+
+_OPENING_OF_PRODUCTS = """
+    SELECT line::text, centre_id, department_id, product_code, sum(amount)::bigint FROM centre_month
+    WHERE book = 'manager' AND NOT contra AND line IN ('deposit_balance', 'loan_balance')
+      AND product_code = ANY($1) AND period < $2
+    GROUP BY line, centre_id, department_id, product_code
+"""
+_POSTED_ON_PRODUCTS = """
+    SELECT leg.line::text, leg.centre_id, leg.department_id, leg.product_code, leg.business_date,
+           sum(leg.amount)::bigint
+    FROM month JOIN leg ON leg.shard = month.shard
+                       AND leg.position BETWEEN month.first_position AND month.last_position
+    WHERE month.period BETWEEN $2 AND $3 AND leg.period = month.period AND leg.book = 'manager' AND NOT leg.contra
+      AND leg.line IN ('deposit_balance', 'loan_balance') AND leg.product_code = ANY($1)
+    GROUP BY leg.line, leg.centre_id, leg.department_id, leg.product_code, leg.business_date
+"""
+
+
+async def _daily(connection: AsyncConnection, products: Sequence[str], first: int, month: int) -> DailyStocks:
+    driver = await driver_of(connection)
+    opening = {
+        PricedStock(*stock): amount
+        for *stock, amount in await driver.fetch(_OPENING_OF_PRODUCTS, products, first)
+    }
+    posted: dict[PricedStock, dict[date, int]] = {}
+    for *stock, day, amount in await driver.fetch(_POSTED_ON_PRODUCTS, products, first, month):
+        posted.setdefault(PricedStock(*stock), {})[day] = amount
+    return DailyStocks(opening, posted)
 
 
 async def _stocks(connection: AsyncConnection, first: int, month: int) -> StockHistory:

@@ -6,6 +6,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from urllib.parse import quote
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -39,13 +40,14 @@ COLUMNS = (
 # What adjusts a closed month is dated before the month it is booked in: it stands there from the first day on.
 _ADD_UP = """
     INSERT INTO centre_month AS present
-           (shard, period, book, centre_id, department_id, line, contra, legs, amount, by_10, by_20)
-    SELECT shard, period, book, centre_id, department_id, line, contra, count(*), sum(amount),
+           (shard, period, book, centre_id, department_id, product_code, line, contra, legs, amount, by_10, by_20)
+    SELECT shard, period, book, centre_id, department_id, coalesce(product_code, ''), line, contra,
+           count(*), sum(amount),
            coalesce(sum(amount) FILTER (WHERE adjusts_period IS NOT NULL OR extract(day FROM business_date) <= 10), 0),
            coalesce(sum(amount) FILTER (WHERE adjusts_period IS NOT NULL OR extract(day FROM business_date) <= 20), 0)
     FROM leg WHERE shard = $1 AND position BETWEEN $2 AND $3
-    GROUP BY shard, period, book, centre_id, department_id, line, contra
-    ON CONFLICT (shard, period, book, centre_id, department_id, line) DO UPDATE
+    GROUP BY shard, period, book, centre_id, department_id, product_code, line, contra
+    ON CONFLICT (shard, period, book, centre_id, department_id, product_code, line) DO UPDATE
         SET legs = present.legs + excluded.legs,
             amount = present.amount + excluded.amount,
             by_10 = present.by_10 + excluded.by_10,
@@ -101,7 +103,8 @@ class BooksView:
 
 @dataclass(frozen=True, slots=True)
 class LegRow:
-    """A leg as callers see it; ``leg_id`` is its place in the chain of events."""
+    """A leg as callers see it; ``leg_id`` is its place in the chain of events, ``links`` where its explanation and
+    its entry are."""
 
     leg_id: str
     entry_id: str
@@ -116,6 +119,7 @@ class LegRow:
     account_id: str | None
     product_code: str | None
     department_id: str
+    links: dict[str, str]
 
 
 _SELECT = """
@@ -164,6 +168,16 @@ async def of_centre(
     return [((row.shard, row.position, row.number), _shown(row)) for row in rows]
 
 
+async def at(connection: AsyncConnection, shard: int, position: int, number: int) -> LegRow | None:
+    """One leg by its place, if there is one."""
+    rows = await connection.execute(
+        text(_SELECT + " WHERE leg.shard = :shard AND leg.position = :position AND leg.number = :number"),
+        {"shard": shard, "position": position, "number": number},
+    )
+    row = rows.first()
+    return None if row is None else _shown(row)
+
+
 async def of_entry(connection: AsyncConnection, shard: int, position: int) -> list[LegRow]:
     """All legs of an entry, both books, contra legs included."""
     rows = await connection.execute(
@@ -180,4 +194,10 @@ def _shown(row: object) -> LegRow:
     values["period"] = format_month(values["period"])
     adjusts = values["adjusts_period"]
     values["adjusts_period"] = adjusts and format_month(adjusts)
-    return LegRow(leg_id=place, **values)
+    links = {"explain": f"/v1/legs/{place}/explain", "entry": entry_link(values["entry_id"])}
+    return LegRow(leg_id=place, **values, links=links)
+
+
+def entry_link(entry_id: str) -> str:
+    """Where an entry is read."""
+    return f"/v1/entries/{quote(entry_id, safe=':@+')}"

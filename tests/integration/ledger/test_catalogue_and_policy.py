@@ -107,6 +107,7 @@ async def test_the_default_policy_is_listed_first(bank: Bank) -> None:
             "doubtful": "50",
             "loss": "100",
         },
+        "ftp": {},
     }
 
 

@@ -276,6 +276,54 @@ async def test_an_odd_pool_is_refused_naming_the_field(closed: Bank, field: str,
     assert (answer.status_code, answer.json()["errors"][0]["field"].split(".")[-1]) == (422, field)
 
 
+# --- matched FTP ---
+
+
+async def test_a_product_on_a_curve_is_charged_day_by_day_and_leaves_the_pool(own_bank: Bank) -> None:
+    for day, rate in (("2026-01-01", "2.60"), ("2026-07-16", "2.40")):
+        points = {"effective_from": day, "rates": {"1Y": rate}}
+        assert (await own_bank.accountant.put("/v1/ftp-curves/cny", json=points)).status_code == 200
+    method = {"ftp": {"TRM": {"method": "matched", "curve": "cny", "tenor": "1Y"}}}
+    assert (await own_bank.accountant.put("/v1/policies/2026-07", json=method)).status_code == 200
+    await own_bank.book(*WORKED_EXAMPLE)
+    await own_bank.close("2026-07")
+    for centre, income, cost in (("m1", "1984.00", "-523.67"), ("m2", "82.67", "-349.11")):
+        assert await amounts(own_bank, "manager", centre, "2026-07", "ftp_income", "ftp_cost") == [
+            income,
+            cost,
+        ]
+    for centre, income, cost in (("deposits", "2066.67", "0.00"), ("lending", "0.00", "-872.78")):
+        found = await amounts(own_bank, "department", centre, "2026-07", "ftp_income", "ftp_cost")
+        assert found == [income, cost]
+    contra = {one["line"]: one for one in (await own_bank.close("2026-07"))["contra"]}
+    assert contra["ftp_cost"]["centre_id"] == "treasury"
+    assert contra["ftp_cost"]["manager_total"] == "872.78"
+    assert [one["name"] for one in (await own_bank.get("/v1/ftp-curves"))["items"]] == ["cny", "cny"]
+
+
+async def test_a_late_posting_to_a_product_on_a_curve_is_trued_up_day_by_day(own_bank: Bank) -> None:
+    points = {"effective_from": "2026-01-01", "rates": {"1Y": "3.60"}}
+    assert (await own_bank.accountant.put("/v1/ftp-curves/cny", json=points)).status_code == 200
+    method = {"ftp": {"DEM": {"method": "matched", "curve": "cny", "tenor": "1Y"}}}
+    assert (await own_bank.accountant.put("/v1/policies/2026-07", json=method)).status_code == 200
+    await own_bank.book(*WORKED_EXAMPLE)
+    await own_bank.close("2026-07")
+    late = core_event("late", "DepositPosted", "2026-07-22", customer_id="c1",
+                      account_id="a1", product_code="DEM", amount="1000.00")  # fmt: skip
+    await own_bank.book(late)
+    await own_bank.close("2026-08")
+    entry = await own_bank.get("/v1/entries/close-2026-08:m1:2026-07")
+    # ten days of 1000.00 at 3.60 %; the averages take the last day only: 1000.00 / 3 × 1.5 % × 31 / 360
+    assert entry["lines"] == {"deposit_cost": "-0.43", "ftp_income": "1.00"}
+    assert await own_bank.service.verify() is None
+
+
+async def test_a_policy_on_a_curve_that_is_not_there_is_refused(closed: Bank) -> None:
+    method = {"ftp": {"TRM": {"method": "matched", "curve": "none", "tenor": "1Y"}}}
+    answer = await closed.accountant.put("/v1/policies/2026-09", json=method)
+    assert (answer.status_code, answer.json()["rule"]) == (409, "curve-has-rate")
+
+
 # --- known_at ---
 
 

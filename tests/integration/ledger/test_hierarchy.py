@@ -184,7 +184,8 @@ async def test_products_add_up_whatever_comes_late_moves_or_changes_hands(own_ba
         FROM leg WHERE book = 'department' AND NOT contra GROUP BY 1, 2, 3, 4, 5
     """
     kept = await own_bank.service.rows(
-        "SELECT shard, period, department_id, product_code, line::text, legs, amount FROM product_month"
+        "SELECT shard, period, department_id, product_code, line::text, legs, amount FROM centre_month "
+        "WHERE book = 'department' AND NOT contra"
     )
     assert sorted(kept) == sorted(await own_bank.service.rows(of_legs))
     assert await own_bank.service.verify() is None
@@ -303,6 +304,6 @@ async def test_costs_of_a_manager_alone_and_the_place_do_not_disturb_each_other(
 async def test_a_bank_that_had_places_verifies_and_replays(closed: Bank) -> None:
     assert await closed.service.verify() is None
     before = await closed.service.digests()
-    assert not any(before[table].startswith("0 rows") for table in ("manager_place", "product_month"))
+    assert not any(before[table].startswith("0 rows") for table in ("manager_place", "centre_month"))
     await closed.service.replay()
     assert await closed.service.digests() == before

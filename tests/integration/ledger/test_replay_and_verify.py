@@ -44,6 +44,8 @@ async def fill(bank: Bank) -> None:
                 f"y{number}", "LoanRepaid", "2026-08-05", **L1, principal=f"0.0{number + 1}", interest="7.77"
             ),
         )
+    points = {"effective_from": "2026-01-01", "rates": {"1Y": "2.5"}}
+    assert (await bank.accountant.put("/v1/ftp-curves/cny", json=points)).status_code == 200
     await bank.declare("2026-07", "it", "1000.00", "entries")
     await bank.close("2026-07")
     await bank.assign("c2", {"m2": "1"}, "2026-07-06")
@@ -203,7 +205,7 @@ ROWS = {
     "loan": "held = held + 1",
     "assignment": "shares = '{\"m9\":10000}'",
     "manager_place": "team_id = 'other'",
-    "product_month": "amount = amount + 1",
+    "ftp_curve": "rates = '{}'",
     "product": "name = name || '!'",
     "policy": "terms = '{}'",
     "period": "closed_by = 'somebody'",
