@@ -164,7 +164,7 @@ def later_moves(late: Posting, postings: Iterable[Posting], timeline: Timeline) 
             if moved := gained.get(cell, 0) - carried.get(cell, 0):
                 moves[Slot(day, late.line, late.account_id, *cell[0], cell[1])] = moved
         carried = gained
-    return moves
+    return {slot: moves[slot] for slot in sorted(moves, key=_in_order)}
 
 
 def difference(before: Attribution, after: Attribution) -> Attribution:

@@ -95,6 +95,56 @@ def test_a_transfer_between_managers_moves_nothing_on_the_departments_side() -> 
         }
 
 
+def move(line: str, centre_id: str, amount: str, period: str = "2026-07", **more: str) -> dict[str, str]:
+    return {"line": line, "centre_id": centre_id, "amount": amount, "period": period, **more}
+
+
+def test_what_changes_hands_counts_in_the_manager_book_in_months_of_its_own() -> None:
+    moves = [
+        move("deposit_balance", "m1", "-60.00"),
+        move("deposit_balance", "m2", "60.00"),
+        move("interest_income", "m1", "-5.00", "2026-08", adjusts_period="2026-06"),
+        move("interest_income", "m2", "5.00", "2026-08", adjusts_period="2026-06"),
+    ]
+    assert entry_of(booked(lines={}, books={}, moves=moves), position=1, log_offset=0).results == {
+        ("manager", 202607, "m1", "deposit_balance"): -6000,
+        ("manager", 202607, "m2", "deposit_balance"): 6000,
+        ("manager", 202608, "m1", "interest_income"): -500,
+        ("manager", 202608, "m2", "interest_income"): 500,
+    }
+
+
+def test_what_changes_hands_comes_on_top_of_what_the_entry_booked() -> None:
+    moves = [
+        move("interest_income", "m1", "-1.00"),
+        move("interest_income", "m1", "-0.50", adjusts_period="2026-06"),
+        move("interest_income", "m3", "1.00"),
+        move("interest_income", "m3", "0.50", adjusts_period="2026-06"),
+    ]
+    assert entry_of(booked(moves=moves), position=1, log_offset=0).results == {
+        ("manager", 202607, "m1", "interest_income"): 150000 - 150,
+        ("manager", 202607, "m2", "interest_income"): 100000,
+        ("manager", 202607, "m3", "interest_income"): 150,
+        ("department", 202607, "lending", "interest_income"): 250000,
+    }
+
+
+@pytest.mark.parametrize(
+    ("second", "complaint"),
+    [
+        (move("interest_income", "m2", "0.99"), "must add up to zero"),
+        (move("fee_income", "m2", "1.00"), "must add up to zero"),
+        (move("interest_income", "m2", "1.00", "2026-08"), "must add up to zero"),
+        (move("interest_income", "m2", "1.00", "2026-Q3"), "2026-Q3"),
+    ],
+    ids=["amount", "line", "period", "no month"],
+)
+def test_what_one_gains_and_no_other_gives_up_is_malformed(second: dict[str, str], complaint: str) -> None:
+    first = move("interest_income", "m1", "-1.00")
+    with pytest.raises(Malformed, match=complaint):
+        entry_of(booked(moves=[first, second]), position=1, log_offset=0)
+
+
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [

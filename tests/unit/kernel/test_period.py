@@ -12,9 +12,12 @@ from shared.kernel.period import (
     FIRST_YEAR,
     LAST_YEAR,
     Period,
+    days_in,
     format_month,
     last_day,
     month_of,
+    months_between,
+    next_month,
     parse_month,
 )
 
@@ -49,6 +52,27 @@ def test_the_day_after_the_last_day_is_in_another_month(day: date) -> None:
 @given(years)
 def test_february_ends_as_the_calendar_says(year: int) -> None:
     assert last_day(year * 100 + 2).day == (29 if isleap(year) else 28)
+
+
+@given(days)
+def test_the_next_month_begins_on_the_day_after_the_last(day: date) -> None:
+    end = last_day(month_of(day))
+    assert days_in(month_of(day)) == end.day
+    if end < date(LAST_YEAR, 12, 31):
+        assert next_month(month_of(day)) == month_of(end + timedelta(days=1))
+
+
+@pytest.mark.parametrize(("month", "following"), [(202607, 202608), (202612, 202701), (199912, 200001)])
+def test_december_is_followed_by_january(month: int, following: int) -> None:
+    assert next_month(month) == following
+
+
+@given(years, st.integers(1, 12), years, st.integers(1, 12))
+def test_months_between_two_are_those_that_the_calendar_has(
+    from_year: int, from_month: int, to_year: int, to_month: int
+) -> None:
+    first, last = from_year * 100 + from_month, to_year * 100 + to_month
+    assert list(months_between(first, last)) == months_of(Period("", first, last))
 
 
 @given(years)

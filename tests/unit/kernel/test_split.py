@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.kernel.books import RESERVED_CENTRES
-from shared.kernel.split import UNALLOCATED, split
+from shared.kernel.split import UNALLOCATED, split, split_over
 from tests.support import reference
 
 amounts = st.integers(-(10**17), 10**17)
@@ -99,6 +99,35 @@ def test_it_splits_as_the_reference_does(amount: int, weights: dict[str, int]) -
 def test_the_worked_example_splits_to_the_fen() -> None:
     assert split(10000001, {"m1": 6000, "m2": 4000}) == {"m1": 6000001, "m2": 4000000}
     assert split(-10000001, {"m1": 6000, "m2": 4000}) == {"m1": -6000001, "m2": -4000000}
+
+
+cells = st.tuples(centres, centres)
+
+
+@given(st.integers(-(10**9), 10**9), st.dictionaries(cells, st.integers(-5, 10_000), max_size=8))
+def test_cells_of_two_centres_are_split_over_as_the_reference_does(
+    amount: int, weights: dict[tuple[str, str], int]
+) -> None:
+    nowhere = (UNALLOCATED, UNALLOCATED)
+    slowly = reference.split_over(
+        Decimal(amount).scaleb(-2), {cell: Decimal(weight) for cell, weight in weights.items()}, nowhere
+    )
+    parts = split_over(amount, weights, nowhere)
+    assert {cell: Decimal(part).scaleb(-2) for cell, part in parts.items()} == slowly
+    assert sum(parts.values()) == amount
+
+
+def test_of_equal_cells_the_smaller_first_centre_and_then_the_smaller_second_gets_the_missing_unit() -> None:
+    equals = [("m2", "a"), ("m1", "b"), ("m1", "a")]
+    assert split_over(1, dict.fromkeys(equals, 1), ("x", "x")) == {("m1", "a"): 1}
+    assert split_over(-2, dict.fromkeys(equals, 1), ("x", "x")) == {("m1", "a"): -1, ("m1", "b"): -1}
+
+
+@given(amounts, st.dictionaries(cells, st.integers(-5, 0), max_size=4), cells)
+def test_where_no_cell_has_a_positive_weight_the_one_named_for_that_takes_all(
+    amount: int, weights: dict[tuple[str, str], int], otherwise: tuple[str, str]
+) -> None:
+    assert split_over(amount, weights, otherwise) == ({otherwise: amount} if amount else {})
 
 
 def test_unallocated_is_no_id_that_a_manager_may_bear() -> None:

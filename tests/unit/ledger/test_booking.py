@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -12,21 +13,24 @@ from hypothesis import strategies as st
 
 from services.ledger.domain import booking
 from services.ledger.domain.booking import DECIDER, FollowAssignment, command_of
-from services.ledger.domain.entry import EntryBooked
+from services.ledger.domain.entry import EntryBooked, Move
 from services.ledger.domain.policy import Policies, PolicyTerms
 from shared.contracts.envelope import CloudEvent, from_mapping
 from shared.kernel.errors import Malformed, Refusal
 from shared.kernel.money import format_money
+from shared.kernel.period import format_month
 from tests.support.reference import (
     PRODUCTS,
     WORKED_EXAMPLE,
+    BankFact,
     ReferenceLedger,
     Refused,
     contra_of,
     core_event,
+    random_bank_history,
     random_history,
 )
-from tests.unit.ledger.desk import JULY, Desk, a_bank, assigned
+from tests.unit.ledger.desk import JULY, Desk, Twins, a_bank, assigned
 
 EVER = JULY.replace(year=1900)
 
@@ -280,6 +284,161 @@ def test_an_assignment_between_two_events_of_a_loan_leaves_the_loan(lent: Any, d
     desk.follow(assigned("c2", {"m2": "1"}, JULY.replace(day=20)))
     assert desk.books["customer-c2"].loans == before
     assert lent("LoanRepaid", "2026-07-20", **REPAYMENT).manager == {"loan_balance": {"m2": -100}}
+
+
+# --- what changes hands ---
+
+JUL = 202607
+DEPOSIT_OF_C1 = {"customer_id": "c1", "account_id": "a1", "product_code": "DEM", "amount": "5.00"}
+
+
+def on(day: int) -> date:
+    return JULY.replace(day=day)
+
+
+def test_an_assignment_moves_balances_on_its_date_and_flows_on_theirs(desk: Desk) -> None:
+    for message in WORKED_EXAMPLE:
+        desk.book(message)
+    entry = desk.follow(assigned("c1", {"m2": "1"}, on(15)))
+    assert entry is not None
+    assert (entry.entry_id, entry.cause_id, entry.cause_type, entry.cause_source) == (
+        "word-3:entry",
+        "word-3",
+        "CustomerAssigned",
+        "assignment",
+    )
+    assert (entry.business_date, entry.period, entry.adjusts_period) == (on(15), JUL, None)
+    assert (entry.customer_id, entry.stream, entry.shares) == ("c1", "customer-c1", {"m2": 10_000})
+    assert (entry.lines, entry.manager, entry.department, entry.loan) == ({}, {}, {}, None)
+    assert orjson.loads(entry.source_data)["effective_from"] == "2026-07-15"
+    deposit, fee = ("a1", "DEM", "deposits"), (None, "AGT", "intermediary")
+    assert entry.moves == (
+        Move("deposit_balance", "m1", -90000000, on(15), JUL, None, *deposit),
+        Move("deposit_balance", "m2", 90000000, on(15), JUL, None, *deposit),
+        Move("fee_income", "m1", -80000, on(18), JUL, None, *fee),
+        Move("fee_income", "m2", 80000, on(18), JUL, None, *fee),
+    )
+
+
+def test_what_changes_hands_in_a_closed_month_is_booked_in_the_first_open_one_and_keeps_its_date(
+    desk: Desk,
+) -> None:
+    desk.book(core_event("x", "DepositPosted", "2026-07-05", **DEPOSIT_OF_C1))
+    desk.book(core_event("y", "DepositPosted", "2026-09-01", **DEPOSIT_OF_C1))
+    desk.close(JUL)
+    entry = desk.follow(assigned("c1", {"m2": "1"}, on(15)))
+    assert entry is not None
+    assert (entry.business_date, entry.period, entry.adjusts_period) == (on(15), 202608, JUL)
+    assert [(move.centre_id, move.amount, *move[3:6]) for move in entry.moves] == [
+        ("m1", -500, on(15), 202608, JUL),
+        ("m2", 500, on(15), 202608, JUL),
+        ("m1", -500, date(2026, 9, 1), 202609, None),
+        ("m2", 500, date(2026, 9, 1), 202609, None),
+    ]
+
+
+def test_a_late_event_is_split_by_the_shares_of_its_date_and_changes_hands_behind_it(desk: Desk) -> None:
+    desk.follow(assigned("c1", {"m2": "1"}, on(20)))
+    desk.close(JUL)
+    entry = desk.book(core_event("x", "DepositPosted", "2026-07-05", **DEPOSIT_OF_C1))
+    assert entry.manager == {"deposit_balance": {"m1": 500}}
+    assert (entry.business_date, entry.period, entry.adjusts_period) == (on(5), 202608, JUL)
+    assert {(move.centre_id, move.amount, *move[3:6]) for move in entry.moves} == {
+        ("m1", -500, on(20), 202608, JUL),
+        ("m2", 500, on(20), 202608, JUL),
+    }
+    assert len(entry.moves) == 2
+
+
+def test_a_late_flow_stays_with_the_managers_of_its_date(desk: Desk) -> None:
+    desk.follow(assigned("c1", {"m2": "1"}, on(20)))
+    fee = {"customer_id": "c1", "product_code": "AGT", "kind": "settlement", "amount": "5.00"}
+    entry = desk.book(core_event("x", "FeeCharged", "2026-07-05", **fee))
+    assert (entry.manager, entry.moves) == ({"settlement_income": {"m1": 500}}, ())
+
+
+def test_a_cost_that_names_a_manager_does_not_change_hands_and_any_other_does(desk: Desk) -> None:
+    cost = {"customer_id": "c1", "product_code": "AGT", "amount": "5.00"}
+    named = desk.book(core_event("x", "CostIncurred", "2026-07-09", **cost, manager_id="m9"))
+    plain = desk.book(core_event("y", "CostIncurred", "2026-07-09", **cost))
+    assert booking.postings_of(named) == []
+    assert [posting.amount for posting in booking.postings_of(plain)] == [-500]
+    entry = desk.follow(assigned("c1", {"m2": "1"}))
+    assert entry is not None
+    assert {(move.line, move.centre_id): move.amount for move in entry.moves} == {
+        ("direct_cost", "m1"): 500,
+        ("direct_cost", "m2"): -500,
+    }
+
+
+@pytest.mark.parametrize("again", [{"m1": "0.6", "m2": "0.4"}, {"m2": "0.4", "m1": "0.6"}])
+def test_an_assignment_that_says_what_holds_already_books_nothing(desk: Desk, again: dict[str, str]) -> None:
+    for message in WORKED_EXAMPLE:
+        desk.book(message)
+    assert desk.follow(assigned("c2", again)) is None
+    assert desk.follow(assigned("c2", again, JULY.replace(month=6))) is None
+
+
+def test_to_and_fro_leaves_every_manager_with_what_there_was_before(desk: Desk) -> None:
+    booked = [desk.book(message) for message in WORKED_EXAMPLE]
+    moved = [desk.follow(assigned("c2", shares)) for shares in ({}, {"m1": "0.6", "m2": "0.4"})]
+    assert [entry.cause_type for entry in moved if entry] == ["CustomerAssigned", "CustomerAssigned"]
+    net: dict[tuple[Any, ...], int] = {}
+    for entry in moved:
+        assert entry is not None
+        for move in entry.moves:
+            net[move._replace(amount=0)] = net.get(move._replace(amount=0), 0) + move.amount
+    assert net
+    assert not any(net.values())
+    assert {entry.entry_id for entry in booked} <= set(desk.entries)
+
+
+@settings(max_examples=60)
+@given(random_bank_history())
+def test_histories_with_words_on_assignments_book_what_the_reference_books(history: list[BankFact]) -> None:
+    twins = Twins()
+    for fact in history:
+        known = len(twins.reference.legs)
+        booked = [whole(leg) for entry in twins.hear(fact) for leg in entry.legs]
+        expected = [
+            (
+                leg.book, leg.line, leg.centre, leg.contra, int(leg.amount * 100), leg.day, leg.period,
+                leg.adjusts_period, leg.customer_id, leg.account, leg.product_code, leg.department,
+            )
+            for leg in twins.reference.legs[known:]
+            if not leg.event_id.startswith("close-")
+        ]  # fmt: skip
+        assert sorted(booked, key=repr) == sorted(expected, key=repr)
+
+
+def whole(leg: Any) -> tuple[Any, ...]:
+    """All that a leg says, months as they are written."""
+    adjusts = leg.adjusts_period and format_month(leg.adjusts_period)
+    return (*leg[:6], format_month(leg.period), adjusts, *leg[8:])
+
+
+@settings(max_examples=40)
+@given(random_bank_history())
+def test_both_invariants_hold_for_what_changes_hands(history: list[BankFact]) -> None:
+    twins = Twins()
+    for entry in [entry for fact in history for entry in twins.hear(fact)]:
+        for line in {leg.line for leg in entry.legs}:
+            sums = {
+                (book, contra): sum(
+                    leg.amount
+                    for leg in entry.legs
+                    if (leg.book, leg.line, leg.contra) == (book, line, contra)
+                )
+                for book in ("manager", "department")
+                for contra in (False, True)
+            }
+            total = entry.lines.get(line, 0)
+            assert sums == {
+                ("manager", False): total,
+                ("manager", True): -total,
+                ("department", False): total,
+                ("department", True): -total,
+            }
 
 
 # --- random histories against the reference ---

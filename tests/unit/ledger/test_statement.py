@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ledger.domain.statement import state, ten_day_average, total
+from services.ledger.domain.statement import Statement, state, ten_day_average, total, with_amounts
 from shared.kernel.books import STOCKS, Line, measures
 from shared.kernel.period import Period
 from tests.support.reference import rounded
@@ -73,6 +73,10 @@ def test_averages_begin_with_the_balance_before_the_month() -> None:
     assert stated.averages[Line.DEPOSIT_BALANCE] == round(Fraction(1100 + 1300 + 1600, 3))
 
 
+def test_a_centre_with_nothing_booked_has_a_statement_of_zeros() -> None:
+    assert Statement.empty("manager", "m1", "2026-07") == state("manager", "m1", JULY, [])
+
+
 rows_of = st.dictionaries(st.sampled_from(Line), balances).map(
     lambda figures: [row(line, figure, stock=2 * figure, opening=figure) for line, figure in figures.items()]
 )
@@ -90,3 +94,16 @@ def test_the_total_is_the_sum_figure_by_figure(centres: list[list[dict[str, Any]
     assert whole.measures == measures(whole.lines)
     for name, figure in whole.measures.items():
         assert figure == sum(one.measures[name] for one in statements)
+
+
+@given(rows_of, st.dictionaries(st.sampled_from([line for line in Line if line not in STOCKS]), balances))
+def test_further_amounts_are_added_line_by_line_and_leave_stocks_and_averages(
+    rows: list[dict[str, Any]], further: dict[Line, int]
+) -> None:
+    stated = state("manager", "m1", JULY, rows)
+    more = with_amounts(stated, further)
+    assert more.lines == {line: stated.lines[line] + further.get(line, 0) for line in Line}
+    assert list(more.lines) == list(Line)
+    assert more.measures == measures(more.lines)
+    assert (more.stocks, more.averages) == (stated.stocks, stated.averages)
+    assert (more.book, more.centre_id, more.period) == ("manager", "m1", "2026-07")

@@ -65,6 +65,23 @@ def test_before_the_first_word_nobody_looks_after_a_customer() -> None:
     assert timeline.on(date(2026, 7, 1)) == {"m1": 10_000}
 
 
+@given(words, days)
+def test_effective_dates_next_to_a_day_are_found_on_either_side(
+    words: list[tuple[date, dict[str, str]]], day: date
+) -> None:
+    effective = {told_on for told_on, _ in words}
+    timeline = told(words)
+    assert timeline.next_after(day) == min((one for one in effective if one > day), default=None)
+    assert timeline.before(day) == max((one for one in effective if one < day), default=None)
+
+
+def test_an_effective_date_lies_neither_before_nor_after_itself() -> None:
+    first, second = date(2026, 7, 1), date(2026, 8, 1)
+    timeline = told([(first, {"m1": "1"}), (second, {"m2": "1"})])
+    assert (timeline.before(first), timeline.next_after(first)) == (None, second)
+    assert (timeline.before(second), timeline.next_after(second)) == (first, None)
+
+
 def test_an_empty_list_means_nobody() -> None:
     timeline = told([(date(2026, 7, 1), {"m1": "1"}), (date(2026, 8, 1), {})])
     assert timeline.on(date(2026, 8, 1)) == NOBODY
