@@ -109,7 +109,7 @@ class ManagerResultStated(_CentreResult):
 
     @property
     def own_event_id(self) -> str:
-        return f"result-{self.period}:manager:{self.centre_id}"
+        return f"result-{self.period}~manager~{self.centre_id}"
 
 
 class DepartmentResultStated(_CentreResult):
@@ -121,7 +121,7 @@ class DepartmentResultStated(_CentreResult):
 
     @property
     def own_event_id(self) -> str:
-        return f"result-{self.period}:department:{self.centre_id}"
+        return f"result-{self.period}~department~{self.centre_id}"
 
 
 class CustomerResultStated(_OfMonth):
@@ -140,7 +140,7 @@ class CustomerResultStated(_OfMonth):
 
     @property
     def own_event_id(self) -> str:
-        return f"result-{self.period}:customer:{self.customer_id}"
+        return f"result-{self.period}~customer~{self.customer_id}"
 
 
 ResultStated = ManagerResultStated | DepartmentResultStated | CustomerResultStated

@@ -4,6 +4,7 @@ The core system keeps the order of one customer's events; all of them, and the c
 one stream ``customer-<id>``, so each is decided on what was known on its arrival.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -71,11 +72,17 @@ class FollowAssignment:
 Command = BookCoreEvent | FollowAssignment
 
 
+OWN_IDS = re.compile(r"^(close|result)-\d{4}-\d{2}($|~)|~entry$")
+"""Ids that the ledger gives itself: closes and what they book and state, and entries of assignments."""
+
+
 def command_of(message: CloudEvent) -> BookCoreEvent:
     """The command that a core banking message means; raises Malformed naming the field and its rule."""
     contract = CORE_EVENTS.get(message.type)
     if contract is None:
         raise Malformed(f"type: {message.type} is no core event")
+    if OWN_IDS.search(message.id):
+        raise Malformed("id: is one that the ledger gives to entries of its own (close-…, result-…, …~entry)")
     event = parse(contract, message.data)
     return BookCoreEvent(message.id, message.source, event, message.data, stream_of_event(event))
 
@@ -179,7 +186,7 @@ def follow(command: FollowAssignment, book: CustomerBook, bank: Bank) -> Sequenc
         return [assigned]
     period, adjusts_period = bank.calendar.period_of(assigned.effective_from)
     entry = EntryBooked(
-        entry_id=f"{command.event_id}:entry",
+        entry_id=f"{command.event_id}~entry",
         cause_id=command.event_id,
         cause_type=CustomerAssigned.__name__,
         cause_source=command.source,

@@ -118,7 +118,7 @@ def _entries(month: int, result: MonthResult) -> Iterator[EntryBooked]:
         own_book = {line: {manager: total} for line, total in lines.items()}
         check_balance(lines, own_book, department)
         yield EntryBooked(
-            entry_id=f"close-{format_month(month)}:{manager}" + (f":{name}" if trued_up else ""),
+            entry_id=f"{_close_id(month)}~{manager}" + (f"~{name}" if trued_up else ""),
             cause_id=_close_id(month),
             cause_type=CAUSE_TYPE,
             cause_source=SOURCE,

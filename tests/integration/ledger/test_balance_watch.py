@@ -38,7 +38,7 @@ LENT = "book = 'department' AND contra AND line = 'ftp_cost'"
     ("where", "found"),
     [
         (FEE, "2026-07, fee_income: out of balance at entry e5"),
-        (LENT, "2026-07, ftp_cost: out of balance at entry close-2026-07:m2"),
+        (LENT, "2026-07, ftp_cost: out of balance at entry close-2026-07~m2"),
     ],
 )
 async def test_a_leg_that_was_changed_is_found_and_its_entry_named(

@@ -87,12 +87,12 @@ async def test_the_close_is_told_with_the_results_of_everybody(closed: Bank) -> 
     assert kinds.count("DepartmentResultStated") == 3
     assert kinds.count("CustomerResultStated") == 2
     by_id = {message.id: message for message in told}
-    m1 = ledger.ManagerResultStated.model_validate_json(by_id["result-2026-07:manager:m1"].data)
+    m1 = ledger.ManagerResultStated.model_validate_json(by_id["result-2026-07~manager~m1"].data)
     assert m1.measures["virtual_profit"] == -8761733
     closing = ledger.PeriodClosed.model_validate_json(by_id["close-2026-07"].data)
     assert closing.computed_from == m1.computed_from
     assert closing.business_date.isoformat() == "2026-07-31"
-    c2 = ledger.CustomerResultStated.model_validate_json(by_id["result-2026-07:customer:c2"].data)
+    c2 = ledger.CustomerResultStated.model_validate_json(by_id["result-2026-07~customer~c2"].data)
     assert {line.value: amount for line, amount in c2.lines.items()} == {
         "deposit_balance": 10000001,
         "loan_balance": 50000000,
@@ -102,7 +102,7 @@ async def test_the_close_is_told_with_the_results_of_everybody(closed: Bank) -> 
 
 
 async def test_an_entry_of_the_close_says_what_it_was_computed_from(closed: Bank) -> None:
-    entry = await closed.get("/v1/entries/close-2026-07:m1")
+    entry = await closed.get("/v1/entries/close-2026-07~m1")
     assert entry["cause"]["data"]["averages"]["deposit_balance"] == {
         "manager": "960000.01",
         "departments": {"deposits": "960000.01"},
@@ -186,7 +186,7 @@ async def test_a_late_event_is_booked_in_the_first_open_month_and_keeps_its_date
     )
 
     await own_bank.close("2026-08")
-    entry = await own_bank.get("/v1/entries/close-2026-08:m1:2026-07")
+    entry = await own_bank.get("/v1/entries/close-2026-08~m1~2026-07")
     # July again: B(10) 960000.01, B(20) and B(31) 963000.01, on average 962000.01
     assert entry["lines"] == {"deposit_cost": "-2.58", "ftp_income": "4.13"}
     assert {leg["adjusts_period"] for leg in entry["legs"]} == {"2026-07"}
@@ -312,7 +312,7 @@ async def test_a_late_posting_to_a_product_on_a_curve_is_trued_up_day_by_day(own
                       account_id="a1", product_code="DEM", amount="1000.00")  # fmt: skip
     await own_bank.book(late)
     await own_bank.close("2026-08")
-    entry = await own_bank.get("/v1/entries/close-2026-08:m1:2026-07")
+    entry = await own_bank.get("/v1/entries/close-2026-08~m1~2026-07")
     # ten days of 1000.00 at 3.60 %; the averages take the last day only: 1000.00 / 3 × 1.5 % × 31 / 360
     assert entry["lines"] == {"deposit_cost": "-0.43", "ftp_income": "1.00"}
     assert await own_bank.service.verify() is None

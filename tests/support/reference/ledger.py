@@ -141,12 +141,19 @@ class ReferenceLedger(Books):
             raise Refused("shares")
         self.assignments.append((customer_id, effective_from, shares))
         self.facts += 1
-        self._settle(event_id or f"assigned-{self.facts}", customer_id)
+        self.settle(event_id or f"assigned-{self.facts}", customer_id)
 
     # --- booking core events ---
 
     def book(self, event_id: str, kind: str, data: Mapping[str, Any]) -> str:
         """Book an event: "accepted" or "duplicate"; raises Refused. The unreadable is never a duplicate."""
+        outcome = self.take(event_id, kind, data)
+        if outcome == "accepted":
+            self.settle(event_id, data.get("customer_id"))
+        return outcome
+
+    def take(self, event_id: str, kind: str, data: Mapping[str, Any]) -> str:
+        """Book an event in the department book; the manager book follows when it is settled."""
         day = date.fromisoformat(data["business_date"])
         named = [name for name in ("amount", "principal", "interest") if name in data]
         amounts = {name: self._amount(name, data) for name in named}
@@ -180,7 +187,6 @@ class ReferenceLedger(Books):
         for line, total in event.totals.items():
             place = Place(department, line, day, account, event.product_code, department)
             self._add_legs(event_id, "department", customer_id, {place: total})
-        self._settle(event_id, customer_id)
         return "accepted"
 
     def _amount(self, name: str, data: Mapping[str, Any]) -> Decimal:
@@ -242,7 +248,7 @@ class ReferenceLedger(Books):
 
     # --- both books ---
 
-    def _settle(self, event_id: str, customer_id: str | None) -> None:
+    def settle(self, event_id: str, customer_id: str | None) -> None:
         """Book what the manager book of a customer lacks to what it would be had all been known from the start."""
         events = self._events_of_customer[customer_id]
         lacking: dict[Place, Decimal] = defaultdict(

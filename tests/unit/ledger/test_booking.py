@@ -302,7 +302,7 @@ def test_an_assignment_moves_balances_on_its_date_and_flows_on_theirs(desk: Desk
     entry = desk.follow(assigned("c1", {"m2": "1"}, on(15)))
     assert entry is not None
     assert (entry.entry_id, entry.cause_id, entry.cause_type, entry.cause_source) == (
-        "word-3:entry",
+        "word-3~entry",
         "word-3",
         "CustomerAssigned",
         "assignment",
@@ -516,3 +516,16 @@ def test_both_invariants_hold_for_every_entry_and_line(
                 assert [leg.centre_id for leg in own if leg.contra] == [contra_of(line)]
         assert 0 not in {leg.amount for leg in entry.legs}
         assert {leg.line for leg in entry.legs} == set(entry.lines)
+
+
+@pytest.mark.parametrize(
+    "own", ["close-2026-07", "close-2026-07~m1", "result-2026-07~customer~c1", "word~entry"]
+)
+def test_an_id_that_the_ledger_gives_itself_is_no_core_events(own: str) -> None:
+    with pytest.raises(Malformed, match="id: is one that the ledger gives"):
+        command_of(from_mapping({**WORKED_EXAMPLE[0], "id": own}))
+
+
+@pytest.mark.parametrize("like", ["close-2026-07x", "my-close-2026-07", "result", "a~entry-1"])
+def test_an_id_that_only_looks_like_one_is_taken(like: str) -> None:
+    assert command_of(from_mapping({**WORKED_EXAMPLE[0], "id": like})).event_id == like

@@ -195,7 +195,7 @@ def a_move(
 def moving(*moves: Move) -> EntryBooked:
     """An entry of an assignment that lets these change hands."""
     return EntryBooked(
-        entry_id="w1:entry",
+        entry_id="w1~entry",
         cause_id="w1",
         cause_type="CustomerAssigned",
         cause_source="assignment",
@@ -336,7 +336,7 @@ def test_the_entry_of_a_close_has_each_department_with_the_manager_in_both_books
     parts = {"deposit_cost": {"deposits": -30, "retail": -20}, "allocated_cost": {"lending": -7}}
     totals = {line: sum(by_department.values()) for line, by_department in parts.items()}
     entry = moving()._replace(
-        entry_id="close-2026-09:m1:2026-07",
+        entry_id="close-2026-09~m1~2026-07",
         business_date=date(2026, 7, 31),
         period=202609,
         adjusts_period=202607,

@@ -151,7 +151,7 @@ def test_the_worked_example_is_one_entry_a_manager(july: BeforeClose) -> None:
     assert of_m1.department == {"deposit_cost": {"deposits": -124000}, "ftp_income": {"deposits": 132267}}
     assert of_m2.department == {"deposit_cost": {"deposits": -5167}, "ftp_cost": {"lending": -44778}}
     for manager, entry in (("m1", of_m1), ("m2", of_m2)):
-        assert entry.own_event_id == entry.entry_id == f"close-2026-07:{manager}"
+        assert entry.own_event_id == entry.entry_id == f"close-2026-07~{manager}"
         assert (entry.cause_id, entry.cause_type, entry.cause_source) == (
             "close-2026-07",
             "PeriodClosed",
@@ -234,15 +234,15 @@ def test_each_fact_lies_in_the_history_of_whom_it_is_about(july: BeforeClose) ->
 
 def test_each_fact_names_its_own_event(july: BeforeClose) -> None:
     assert ids_of(close(july, JULY)) == [
-        "close-2026-07:m1",
-        "close-2026-07:m2",
-        "result-2026-07:manager:m1",
-        "result-2026-07:manager:m2",
-        "result-2026-07:department:deposits",
-        "result-2026-07:department:intermediary",
-        "result-2026-07:department:lending",
-        "result-2026-07:customer:c1",
-        "result-2026-07:customer:c2",
+        "close-2026-07~m1",
+        "close-2026-07~m2",
+        "result-2026-07~manager~m1",
+        "result-2026-07~manager~m2",
+        "result-2026-07~department~deposits",
+        "result-2026-07~department~intermediary",
+        "result-2026-07~department~lending",
+        "result-2026-07~customer~c1",
+        "result-2026-07~customer~c2",
         "close-2026-07",
     ]
 
@@ -311,11 +311,11 @@ def test_a_true_up_is_an_entry_of_its_own_dated_in_the_month_that_it_adjusts() -
     facts = close(before)
     late, present = entries_of(facts)
     assert late.lines == {"deposit_cost": -150 * 31 + 4000, "ftp_income": 240 * 31}
-    assert (late.entry_id, late.cause_id) == ("close-2026-08:m1:2026-07", "close-2026-08")
+    assert (late.entry_id, late.cause_id) == ("close-2026-08~m1~2026-07", "close-2026-08")
     assert (late.business_date, late.period, late.adjusts_period) == (date(2026, 7, 31), AUGUST, JULY)
     assert (late.policy, present.policy) == ("default", "2026-08")
     assert orjson.loads(late.source_data)["month"] == "2026-07"
-    assert (present.entry_id, present.adjusts_period) == ("close-2026-08:m1", None)
+    assert (present.entry_id, present.adjusts_period) == ("close-2026-08~m1", None)
     assert (closed_of(facts).trued_up, closed_of(facts).entries) == (["2026-07"], 3 + 2)
 
 
