@@ -1,7 +1,7 @@
 """The feeder delivers a stream of facts: core events to log or ledger, registrations to their services.
 
-The order of the stream is kept where it matters. The ledger attributes an event by the assignments it
-knows, so before assignments go out all core events ahead of them have been booked, and before core events
+The order of the stream is kept where it matters. What reaches the ledger late costs it an entry for the
+difference, so before assignments go out all core events ahead of them have been booked, and before core events
 follow, the assignments have reached the ledger. Ids are stable: delivering a stream again, whole or after a
 break, does no harm.
 """
