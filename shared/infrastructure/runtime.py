@@ -27,6 +27,7 @@ from shared.infrastructure.event_log.kafka import KafkaLog
 from shared.infrastructure.event_store import FactReader, History
 from shared.infrastructure.http import create_app
 from shared.infrastructure.http.dead_letters import router as dead_letter_router
+from shared.infrastructure.jobs import Jobs
 from shared.infrastructure.migrate import STORE_MIGRATIONS, migrate, missing
 from shared.infrastructure.pauses import growing_pauses
 from shared.infrastructure.relay import Publication, Relay
@@ -102,6 +103,7 @@ class RunningService:
         self.handler = CommandHandler([*definition.aggregates, dead_letters.AGGREGATE], definition.all_views)
         self.relay = Relay(database, log, definition.publications)
         self.desk = CommandDesk(database, self.handler, self.relay)
+        self.jobs = Jobs()
         self.consumer = Consumer(
             definition.name, database, log, self.handler, definition.doors, on_events=self.relay.wake
         )
@@ -123,6 +125,7 @@ class RunningService:
                 task.cancel()
             with suppress(asyncio.CancelledError):
                 await asyncio.gather(*tasks)
+            await self.jobs.stop()
             await self.log.stop()
             await self.database.close()
 
@@ -173,6 +176,7 @@ class RunningService:
             asyncapi=self.definition.asyncapi,
         )
         application.state.desk = self.desk
+        application.state.jobs = self.jobs
         application.state.database = self.database
         application.state.consumer = self.consumer
         return application

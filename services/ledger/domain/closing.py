@@ -200,6 +200,18 @@ class Figures:
         return {cell: deposits.get(cell, 0) + loans.get(cell, 0) for cell in {*deposits, *loans}}
 
 
+ProductWeights = Mapping[tuple[Cell, str], int]
+"""Weights for a cost pool by cell and product."""
+
+
+def cells_of(weights: ProductWeights) -> dict[Cell, int]:
+    """The weights of the cells, all products together."""
+    cells: dict[Cell, int] = {}
+    for (cell, _), weight in weights.items():
+        cells[cell] = cells.get(cell, 0) + weight
+    return cells
+
+
 class MonthResult(NamedTuple):
     """What a close books for one month: all of it for the month that closes, the differences for earlier ones."""
 
