@@ -32,6 +32,30 @@ DEPARTMENTS = {
 BY_BOOK: Mapping[str, Mapping[str, Mapping[str, str]]] = {"manager": MANAGERS, "department": DEPARTMENTS}
 """What the accounting rules print, up to the close."""
 
+CLOSE: Mapping[str, Mapping[str, str]] = {
+    "m1": {"ftp_income": "1322.67", "deposit_cost": "-1240.00"},
+    "m2": {"ftp_cost": "-447.78", "deposit_cost": "-51.67"},
+    "deposits": {"ftp_income": "1322.67", "deposit_cost": "-1291.67"},
+    "lending": {"ftp_cost": "-447.78"},
+    "intermediary": {},
+}
+"""What the close of July adds."""
+
+VIRTUAL_PROFIT = {
+    "manager": {"m1": "-87617.33", "m2": "-59499.45"},
+    "department": {"deposits": "31.00", "lending": "-147947.78", "intermediary": "800.00"},
+}
+NET_INTEREST_INCOME = {
+    "manager": {"m1": "1582.67", "m2": "500.55"},
+    "department": {"deposits": "31.00", "lending": "2052.22", "intermediary": "0.00"},
+}
+TOTAL = {
+    "net_interest_income": "2083.22",
+    "virtual_profit": "-147116.78",
+    "efficiency": "-147116.78",
+}
+"""The measures after the close. There are no costs and no fees for credit risk: efficiency is virtual profit."""
+
 AVERAGES = {
     "m1": {"deposit_balance": "960000.01", "loan_balance": "320000.00"},
     "m2": {"deposit_balance": "40000.00", "loan_balance": "213333.33"},
@@ -138,3 +162,9 @@ PRINTED = {
     for book, centres in BY_BOOK.items()
 }
 """Every line of every centre of the example, zeros included."""
+
+PRINTED_AFTER_CLOSE = {
+    book: {centre: {**lines, **CLOSE[centre]} for centre, lines in centres.items()}
+    for book, centres in PRINTED.items()
+}
+"""The same after July is closed."""

@@ -1,6 +1,9 @@
 """Simulated banks: under names of their own, so that several lie side by side in one system; or booked by hand."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -8,13 +11,15 @@ from typing import Any
 
 import orjson
 
+from deploy.local.calls import insist
 from deploy.local.registrations import Registration
 from deploy.local.simulator import simulate
 from shared.contracts import assignment
-from shared.contracts.core_banking import CORE_EVENTS
+from shared.contracts.core_banking import CORE_EVENTS, TOPIC
 from shared.contracts.envelope import CloudEvent
 from shared.infrastructure.event_log import Message
-from tests.support.reference import ReferenceLedger
+from tests.support.logs import eventually
+from tests.support.reference import ReferenceLedger, months_of
 from tests.support.system import BOOKS, Figures, System, figures_of_bank, months
 
 NOBODY = "nobody"
@@ -22,6 +27,7 @@ NOBODY = "nobody"
 
 FIRST_DAY = date(2026, 1, 1)
 PERIODS = ["2026", *months("2026-01", "2026-09")]
+SLICES = 8
 
 
 @dataclass
@@ -34,11 +40,11 @@ class SimulatedBank:
     core: list[CloudEvent] = field(default_factory=list)
 
     @classmethod
-    def named(cls, name: str, customers: int = 300) -> "SimulatedBank":
-        """The bank of that name; under every name it is the same one."""
+    def named(cls, name: str, customers: int = 300, months: int = 9) -> "SimulatedBank":
+        """The bank of that name and size; under every name it is the same one."""
         bank, cared_for = cls(f"{name}-"), set()
         registered: list[CloudEvent] = []
-        for event in simulate(7, managers=12, customers=customers, start=FIRST_DAY, months=9):
+        for event in simulate(7, managers=12, customers=customers, start=FIRST_DAY, months=months):
             if event.type == "ProductDefined":
                 bank.products.append(bank.own(event))
             elif event.type == "CustomerRegistered":
@@ -91,6 +97,14 @@ class SimulatedBank:
             data = orjson.loads(event.data)
             yield Message.of(event, data.get("customer_id") or data["manager_id"])
 
+    def messages_of(self, month: str) -> list[Message]:
+        """Those that are dated in a month."""
+        return [
+            message
+            for event, message in zip(self.core, self.messages(), strict=True)
+            if event.extensions["businessdate"].startswith(month)
+        ]
+
     async def booked(self, system: System) -> int:
         """How many of its core events are in the ledger's books."""
         [(count,)] = await system.rows(
@@ -134,19 +148,67 @@ def by_hand(events: Iterable[CloudEvent]) -> ReferenceLedger:
 
 
 def check_lines(found: Figures, expected: ReferenceLedger, periods: Sequence[str]) -> None:
-    """Every line of every centre, month by month, is what was booked by hand, and there is no other."""
-    for month in periods:
+    """Every line of every centre, period by period, is what was booked by hand, and there is no other."""
+    for period in periods:
         for book in BOOKS:
             stated = {
                 (centre, line): Decimal(amount)
-                for centre, statement in found[month][book].items()
+                for centre, statement in found[period][book].items()
                 for line, amount in statement["lines"].items()
                 if Decimal(amount)
             }
-            totals = {cell: amount for cell, amount in expected.totals(book, [month]).items() if amount}
-            assert stated == totals, (month, book)
+            by_cell = expected.totals(book, months_of(period))
+            totals = {cell: amount for cell, amount in by_cell.items() if amount}
+            assert stated == totals, (period, book)
 
 
 def chunks(messages: Sequence[Message], size: int) -> Iterator[Sequence[Message]]:
     """The messages in runs of ``size``."""
     return (messages[start : start + size] for start in range(0, len(messages), size))
+
+
+class Flow:
+    """Core banking, publishing one bank's events in their order whatever else goes on."""
+
+    def __init__(self, system: System, bank: SimulatedBank) -> None:
+        self._system = system
+        self._pieces = deque(chunks(list(bank.messages()), 50))
+        self._slice = len(self._pieces) // SLICES
+        self._turn = asyncio.Lock()
+
+    async def send(self, pieces: int = 1) -> None:
+        """Publish the next pieces, as far as there are any; while the log is away, wait for it."""
+        async with self._turn:
+            for _ in range(min(pieces, len(self._pieces))):
+                await insist(lambda: self._system.publish(TOPIC, *self._pieces[0]))
+                self._pieces.popleft()
+
+    async def send_slices(self, number: int) -> None:
+        """Publish so many eighths of the whole."""
+        await self.send(number * self._slice)
+
+    async def send_rest(self) -> None:
+        """Publish what is left."""
+        await self.send(len(self._pieces))
+
+
+@asynccontextmanager
+async def meanwhile(doing: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Something goes on beside the block, and comes to its end with it."""
+    task = asyncio.create_task(doing)
+    try:
+        yield
+        await task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def moves(system: System, since: int) -> None:
+    """Wait until the ledger has stored more events than that."""
+
+    async def moved() -> bool:
+        return await system.events("ledger") > since
+
+    await eventually(moved, within_seconds=90, every_seconds=0.01)

@@ -3,8 +3,9 @@
 import csv
 import os
 import re
-from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -269,3 +270,117 @@ def by_hand(change: str) -> Sequence[str]:
         f"UPDATE event {change}",
         "ALTER TABLE event ENABLE TRIGGER event_is_append_only",
     )
+
+
+# --- the year closed, with hand-overs in between; what is tested above has the year open ---
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """A word about who looks after a customer from a day on that is closed when it comes."""
+
+    customer_id: str
+    since: str
+    shares: Mapping[str, str]
+
+    async def tell(self, system: System) -> None:
+        """Let an approver say it to the assignment service, and the ledger hear it."""
+        approver = system.client("assignment", "approver", subject="bob")
+        shares = [{"manager_id": manager, "share": share} for manager, share in self.shares.items()]
+        terms = {"shares": shares, "effective_from": self.since, "reason": "found out late"}
+        answer = await approver.put(f"/v1/customers/{self.customer_id}/assignment", json=terms)
+        assert answer.status_code == 200, answer.text
+        await system.settle()
+
+
+def hand_overs() -> dict[str, HandOver]:
+    """By the month before whose close they become known: two of the first depositors, and the first borrower."""
+    owner = {
+        one["account_id"]: f"c{one['client_id']}" for one in records("disp.asc") if one["type"] == "OWNER"
+    }
+    postings = sorted(records("trans.asc"), key=lambda one: (one["date"], int(one["trans_id"])))
+    depositors = list(dict.fromkeys(owner[one["account_id"]] for one in postings))
+    borrower = owner[min(records("loan.asc"), key=lambda one: one["date"])["account_id"]]
+    return {
+        "1993-04": HandOver(depositors[0], "1993-02-10", {"m77-1": "1"}),
+        "1993-08": HandOver(depositors[1], "1993-03-15", {"m76-1": "0.6", "m77-1": "0.4"}),
+        "1993-12": HandOver(borrower, "1993-07-20", {"m75-1": "0.3", "m76-1": "0.3", "m77-1": "0.4"}),
+    }
+
+
+async def statements(system: System, period: str) -> dict[str, Any]:
+    """All that both books state of a period."""
+    return {book: await system.get("ledger", f"/v1/books/{book}/statements", period=period) for book in BOOKS}
+
+
+@pytest.fixture(scope="module")
+async def closed(imported: System) -> System:
+    """The year closed month by month, and hand-overs in closed months told in between.
+
+    Every close is asked whether its month balances and whether all months closed before state what they stated.
+    """
+    late, frozen = hand_overs(), dict[str, Any]()
+    for month in MONTHS:
+        if month in late:
+            await late[month].tell(imported)
+        assert "The books balance to the fen." in await imported.said("close", month)
+        assert (await imported.get("ledger", "/v1/reconciliation", period=month))["balanced"] is True
+        frozen[month] = await statements(imported, month)
+        assert {known: await statements(imported, known) for known in frozen} == frozen, month
+    await imported.settle()
+    return imported
+
+
+async def test_a_hand_over_in_a_closed_month_is_booked_and_trued_up_in_the_first_open_one(
+    closed: System,
+) -> None:
+    for month, told in hand_overs().items():
+        moved = await closed.rows(
+            "ledger",
+            "SELECT DISTINCT centre_id FROM leg WHERE customer_id = $1 AND period = $2 "
+            "AND adjusts_period IS NOT NULL AND book = 'manager' AND NOT contra",
+            told.customer_id,
+            int(month.replace("-", "")),
+        )
+        assert {centre for (centre,) in moved} > set(told.shares), month
+        [(trued_up,)] = await closed.rows(
+            "ledger", "SELECT data::json ->> 'trued_up' FROM event WHERE event_id = $1", f"close-{month}"
+        )
+        assert told.since[:7] in trued_up, month
+    assert await closed.dead_letters() == []
+
+
+async def test_the_closed_year_is_the_sum_of_its_months_for_every_centre_and_line(closed: System) -> None:
+    year = await statements(closed, "1993")
+    sums: dict[str, dict[tuple[str, str], Decimal]] = {book: defaultdict(Decimal) for book in BOOKS}
+    for month in MONTHS:
+        for book, stated in (await statements(closed, month)).items():
+            for item in [*stated["items"], {**stated["total"], "centre_id": "total"}]:
+                for line, amount in item["lines"].items():
+                    sums[book][item["centre_id"], line] += Decimal(amount)
+    for book, stated in year.items():
+        found = {
+            (item["centre_id"], line): Decimal(amount)
+            for item in [*stated["items"], {**stated["total"], "centre_id": "total"}]
+            for line, amount in item["lines"].items()
+        }
+        assert found == sums[book], book
+        assert found["total", "deposit_cost"] < 0 < found["total", "ftp_income"], book
+
+
+async def test_after_all_hand_overs_managers_hold_the_deposits_that_departments_hold(closed: System) -> None:
+    for period in (*MONTHS, "1993"):
+        stated = await statements(closed, period)
+        by_book = {
+            book: sum(Decimal(item["stocks"]["deposit_balance"]) for item in stated[book]["items"])
+            for book in BOOKS
+        }
+        assert by_book["manager"] == by_book["department"] > 0, period
+
+
+async def test_the_scorecards_of_the_closed_year_are_the_statements_of_the_ledger(closed: System) -> None:
+    await test_the_scorecards_show_what_the_statements_show(await closed.figures(["1993", *MONTHS]))
+
+
+async def test_verify_finds_the_closed_year_as_it_should_be(closed: System) -> None:
+    assert "ledger: every event and every view is as it should be" in await closed.said("verify", "ledger")

@@ -4,25 +4,21 @@ import asyncio
 import os
 import random
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
 import pytest
 
-from deploy.local.calls import insist
 from deploy.local.processes import Services
 from shared.contracts.core_banking import TOPIC
 from shared.infrastructure.settings import SERVICES
-from tests.end_to_end.simulated import PERIODS, SimulatedBank, chunks
-from tests.support.logs import KINDS, eventually
+from tests.end_to_end.simulated import PERIODS, Flow, SimulatedBank, meanwhile, moves
+from tests.support.logs import KINDS
 from tests.support.system import BOOKS, Figures, System, metric, running_system
 
 pytestmark = pytest.mark.timeout(600)
 
 KILLS = 5
-SLICES = 8
 SEED = int(os.environ.get("DUALBOOK_TEST_SEED", random.randrange(10**6)))
 """Decides when the kills come; said in the name of the test, and taken from the environment to repeat a run."""
 
@@ -45,58 +41,11 @@ async def shaken(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Syst
         yield system
 
 
-class Flow:
-    """Core banking, publishing one bank's events in their order whatever else goes on."""
-
-    def __init__(self, system: System, bank: SimulatedBank) -> None:
-        self._system = system
-        self._pieces = deque(chunks(list(bank.messages()), 50))
-        self._slice = len(self._pieces) // SLICES
-        self._turn = asyncio.Lock()
-
-    async def send(self, pieces: int = 1) -> None:
-        """Publish the next pieces, as far as there are any; while the log is away, wait for it."""
-        async with self._turn:
-            for _ in range(min(pieces, len(self._pieces))):
-                await insist(lambda: self._system.publish(TOPIC, *self._pieces[0]))
-                self._pieces.popleft()
-
-    async def send_slices(self, number: int) -> None:
-        """Publish so many eighths of the whole."""
-        await self.send(number * self._slice)
-
-    async def send_rest(self) -> None:
-        """Publish what is left."""
-        await self.send(len(self._pieces))
-
-
 @pytest.fixture(params=KINDS)
 def either(request: pytest.FixtureRequest) -> System:
     """The system on Kafka, or the one on PostgreSQL alone, which loses its log with its database."""
     found: System = request.getfixturevalue("shaken" if request.param == "kafka" else "embedded_system")
     return found
-
-
-@asynccontextmanager
-async def meanwhile(doing: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Something goes on beside the block, and comes to its end with it."""
-    task = asyncio.create_task(doing)
-    try:
-        yield
-        await task
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-async def moves(system: System, since: int) -> None:
-    """Wait until the ledger has stored more events than that."""
-
-    async def moved() -> bool:
-        return await system.events("ledger") > since
-
-    await eventually(moved, within_seconds=90, every_seconds=0.01)
 
 
 async def as_undisturbed(system: System, bank: SimulatedBank, undisturbed: Figures) -> None:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -194,11 +195,13 @@ async def test_the_first_run_loads_the_sample_though_it_is_interrupted_and_says_
             assert (await caller.get("/v1/lag")).json()["total"] == 0
             assert (await caller.get("/v1/dead-letters")).json()["items"] == []
         reconciliation = (await callers["ledger"].get("/v1/reconciliation?period=2026")).json()
-        core = sum(
-            event.type in CORE_EVENTS
+        sample = Counter(
+            "core" if event.type in CORE_EVENTS else event.type
             for event in simulate(SAMPLE_SEED, start=SAMPLE_START, months=SAMPLE_MONTHS)
         )
-        assert (reconciliation["balanced"], reconciliation["entries"]) == (True, core)
+        assert reconciliation["balanced"] is True
+        moved = reconciliation["entries"] - sample["core"]  # hand-overs of customers who have something
+        assert 0 < moved < sample["CustomerAssigned"]
         for caller in callers.values():
             await caller.aclose()
         await run.stopped()

@@ -1,5 +1,6 @@
 """The worked example of the accounting rules (§11): in by HTTP or by the log, out as the rules print it."""
 
+from collections.abc import AsyncIterator
 from itertools import count
 from typing import Any
 
@@ -10,9 +11,19 @@ from aiokafka import AIOKafkaProducer
 from shared.contracts.core_banking import TOPIC
 from shared.contracts.envelope import STRUCTURED, from_mapping
 from shared.infrastructure.event_log import Message
-from tests.end_to_end.example import AVERAGES, BY_BOOK, PERIOD, PRINTED, Example
+from tests.end_to_end.example import (
+    AVERAGES,
+    BY_BOOK,
+    NET_INTEREST_INCOME,
+    PERIOD,
+    PRINTED,
+    PRINTED_AFTER_CLOSE,
+    TOTAL,
+    VIRTUAL_PROFIT,
+    Example,
+)
 from tests.support.reference import WORKED_EXAMPLE
-from tests.support.system import System
+from tests.support.system import BOOKS, System, running_system
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -139,3 +150,59 @@ async def test_every_figure_leads_back_to_the_event_behind_it(example: Example) 
     ]
     assert published.headers["ce_type"] == b"EntryBooked"
     assert orjson.loads(published.value)["lines"] == {"risk_charge": "-150000.00"}
+
+
+# --- through the close: months are closed for all banks at once, so this one has a system of its own ---
+
+
+@pytest.fixture(scope="module")
+async def closed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Example]:
+    """The example booked and July closed, all of it through HTTP."""
+    async with running_system(tmp_path_factory.mktemp("example")) as system:
+        bank = Example(system, "x")
+        await bank.open()
+        core = system.client("ledger", "core", subject="core-system")
+        assert (await core.post("/v1/core-events", json=bank.events())).status_code == 200
+        accountant = system.client("ledger", "accountant", subject="carl")
+        answer = await accountant.post(f"/v1/periods/{PERIOD}/close")
+        assert (answer.status_code, answer.json()["balanced"]) == (200, True), answer.text
+        assert answer.json() == await system.get("ledger", "/v1/reconciliation", period=PERIOD)
+        await system.settle()
+        yield bank
+
+
+async def test_the_close_gives_the_printed_figures_of_every_centre(closed: Example) -> None:
+    assert await closed.lines() == PRINTED_AFTER_CLOSE
+    for book, centres in BY_BOOK.items():
+        for centre in centres:
+            assert (await closed.statement(book, centre))["measures"] == {
+                "net_interest_income": NET_INTEREST_INCOME[book][centre],
+                "virtual_profit": VIRTUAL_PROFIT[book][centre],
+                "efficiency": VIRTUAL_PROFIT[book][centre],
+            }
+
+
+async def test_the_whole_bank_has_the_printed_result_from_either_side(closed: Example) -> None:
+    for book in BOOKS:
+        stated = await closed.system.get("ledger", f"/v1/books/{book}/statements", period=PERIOD)
+        assert stated["total"]["measures"] == TOTAL, book
+
+
+async def test_the_closed_month_is_listed_with_who_closed_it(closed: Example) -> None:
+    [july] = (await closed.system.get("ledger", "/v1/periods"))["items"]
+    assert (july["period"], july["status"], july["closed_by"]) == (PERIOD, "closed", "carl")
+
+
+async def test_the_scorecards_of_the_quarter_are_the_statements_of_the_ledger(closed: Example) -> None:
+    assert await closed.scored() == PRINTED_AFTER_CLOSE
+    cards = await closed.system.get("appraisal", "/v1/scorecards", period="2026-Q3")
+    assert cards["totals"]["manager"] == cards["totals"]["department"]
+    assert cards["totals"]["manager"]["measures"] == TOTAL
+    assert cards["totals"]["difference"] == dict.fromkeys(TOTAL, "0.00")
+    for book in BOOKS:
+        stated = (await closed.system.get("ledger", f"/v1/books/{book}/statements", period="2026-Q3"))[
+            "items"
+        ]
+        assert {card["centre_id"]: card["measures"] for card in cards[f"{book}s"]} == {
+            one["centre_id"]: one["measures"] for one in stated
+        }

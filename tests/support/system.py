@@ -182,6 +182,12 @@ class System:
             check=False,
         )
 
+    async def said(self, *arguments: str) -> str:
+        """What the command says when it does its work."""
+        done = await self.dualbook(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
     # --- what is in the databases ---
 
     async def rows(self, service: str, statement: str, *values: object) -> list[tuple[Any, ...]]:
@@ -203,6 +209,18 @@ class System:
             yield connection
         finally:
             await connection.close()
+
+    @asynccontextmanager
+    async def unwritable(self, service: str, table: str) -> AsyncIterator[None]:
+        """While the block runs, whoever writes to the table waits."""
+        async with self._database(service) as connection, connection.transaction():
+            await connection.execute(f"LOCK TABLE {table} IN SHARE MODE")
+            yield
+
+    async def has_waiting(self, service: str, table: str) -> bool:
+        """Whether somebody waits for being allowed to write to the table."""
+        waiting = "SELECT count(*) FROM pg_locks WHERE relation = $1::text::regclass AND NOT granted"
+        return bool((await self.rows(service, waiting, table))[0][0])
 
     async def events(self, service: str) -> int:
         """The number of events that a service has stored: the sum of its shards' positions."""
