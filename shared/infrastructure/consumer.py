@@ -36,6 +36,10 @@ BATCH = Histogram(
 SECONDS = Histogram("dualbook_consumer_batch_seconds", "Duration of a batch's transaction", ["service"])
 
 
+class AnotherLog(Exception):
+    """The log ends before the place that was reached in it. To read on would skip what it gets next."""
+
+
 class Consumer:
     """Consumes the topics of one service."""
 
@@ -162,9 +166,16 @@ class Consumer:
                 )
 
     async def positions(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
-        """Where to read on, from the service's own database."""
+        """Where to read on, from the service's own database; raises AnotherLog where the log does not reach so far."""
         async with self._database.read() as connection:
             places = await stored_positions(connection)
+        ends = await self._log.end_offsets(sorted({partition.topic for partition in partitions}))
+        for partition in partitions:
+            if places.get(partition, 0) > ends.get(partition, 0):
+                raise AnotherLog(
+                    f"{partition.topic}/{partition.number} ends at {ends.get(partition, 0)}, "
+                    f"but was read up to {places[partition]}: this is not the log that was read before"
+                )
         return {partition: places.get(partition, 0) for partition in partitions}
 
     async def lag(self) -> dict[str, int]:

@@ -146,6 +146,7 @@ async def test_a_place_that_lies_ahead_is_not_moved_back(jars: Database, embedde
     consumer = consumer_of(jars, embedded_log)
     await deliver(consumer, records_of(puts(10)))
     await deliver(consumer, records_of(puts(3)))
+    await embedded_log.publish(TOPIC, [Message(b"jar0", b"", [], 0) for _ in range(10)])
     assert await consumer.positions([ZERO, Partition(TOPIC, 1)]) == {ZERO: 10, Partition(TOPIC, 1): 0}
 
 
@@ -528,6 +529,27 @@ async def test_the_lag_is_what_has_not_been_worked_yet(jars: Database, embedded_
     async with running(consumer):
         await read_up(consumer)
     assert await consumer.lag() == {TOPIC: 0, "other": 0}
+
+
+async def test_a_log_that_ends_before_the_place_reached_is_refused_and_nothing_in_it_skipped(
+    jars: Database, embedded_log: EmbeddedLog
+) -> None:
+    await embedded_log.publish(TOPIC, puts(5))
+    async with jars.begin() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO consumer_position SELECT :topic, number, 1000 FROM generate_series(0, 7) AS number"
+            ),
+            {"topic": TOPIC},
+        )
+    consumer = consumer_of(jars, embedded_log)
+
+    async def refused() -> bool:
+        return "this is not the log that was read before" in consumer.trouble
+
+    async with running(consumer):
+        await eventually(refused)
+    assert await contents(jars) == {}
 
 
 async def test_a_service_that_reads_no_topic_has_no_lag_and_no_trouble(
