@@ -76,6 +76,10 @@ OWN_IDS = re.compile(r"^(close|result)-\d{4}-\d{2}($|~)|~entry$")
 """Ids that the ledger gives itself: closes and what they book and state, and entries of assignments."""
 
 
+LARGEST_DATA = 64 * 1024
+"""Bytes of a core event's data. An entry keeps them, and must fit into one message of the log with all it adds."""
+
+
 def command_of(message: CloudEvent) -> BookCoreEvent:
     """The command that a core banking message means; raises Malformed naming the field and its rule."""
     contract = CORE_EVENTS.get(message.type)
@@ -83,6 +87,8 @@ def command_of(message: CloudEvent) -> BookCoreEvent:
         raise Malformed(f"type: {message.type} is no core event")
     if OWN_IDS.search(message.id):
         raise Malformed("id: is one that the ledger gives to entries of its own (close-…, result-…, …~entry)")
+    if len(message.data) > LARGEST_DATA:
+        raise Malformed(f"data: must not be larger than {LARGEST_DATA} bytes")
     event = parse(contract, message.data)
     return BookCoreEvent(message.id, message.source, event, message.data, stream_of_event(event))
 

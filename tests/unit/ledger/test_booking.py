@@ -529,3 +529,10 @@ def test_an_id_that_the_ledger_gives_itself_is_no_core_events(own: str) -> None:
 @pytest.mark.parametrize("like", ["close-2026-07x", "my-close-2026-07", "result", "a~entry-1"])
 def test_an_id_that_only_looks_like_one_is_taken(like: str) -> None:
     assert command_of(from_mapping({**WORKED_EXAMPLE[0], "id": like})).event_id == like
+
+
+def test_a_core_event_that_would_not_fit_into_a_message_again_is_refused() -> None:
+    event = WORKED_EXAMPLE[0]
+    padded = {**event, "data": {**event["data"], "note": "x" * 2**16}}
+    with pytest.raises(Malformed, match="data: must not be larger than 65536 bytes"):
+        command_of(from_mapping(padded))
