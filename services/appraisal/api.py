@@ -1,40 +1,20 @@
 """The appraisal's HTTP door: scorecards."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.appraisal.domain.scorecard import Scorecard
 from services.appraisal.views import intake, result
 from shared.contracts.types import Id
-from shared.infrastructure.auth import Principal, Role, allow
-from shared.infrastructure.http import malformed
+from shared.infrastructure.auth import Principal
+from shared.infrastructure.http.results import BookName, PeriodQuery, Reader, own_centre
 from shared.kernel.books import Book
-from shared.kernel.errors import Malformed, Unknown
+from shared.kernel.errors import Unknown
 from shared.kernel.period import Period
 
 router = APIRouter(prefix="/v1/scorecards", tags=["scorecards"])
-
-SEES_ALL = (Role.APPROVER, Role.ACCOUNTANT, Role.AUDITOR)
-
-Reader = Annotated[
-    Principal, Depends(allow(Role.APPROVER, Role.ACCOUNTANT, Role.MANAGER, Role.DEPARTMENT_HEAD, reads=True))
-]
-"""A caller who may read the scorecards, or their own one."""
-
-Side = Annotated[Book, Path(description="`manager` or `department`")]
-
-
-def period_query(period: Annotated[str, Query(description="YYYY-MM, YYYY-Qn, YYYY-Hn or YYYY")]) -> Period:
-    """The query parameter ``period``."""
-    try:
-        return Period.parse(period)
-    except Malformed as error:
-        raise malformed("period", str(error)) from None
-
-
-PeriodQuery = Annotated[Period, Depends(period_query)]
 
 
 @router.get("")
@@ -45,7 +25,7 @@ async def list_scorecards(request: Request, period: PeriodQuery, caller: Reader)
     """
     async with request.app.state.database.snapshot() as connection:
         reached = await intake.as_of(connection)
-        if caller.has(*SEES_ALL):
+        if own_centre(caller, Book.MANAGER) is None:
             cards = await result.scorecards(connection, period)
             managers, departments = cards.managers, cards.departments
             bank = {"totals": cards.totals(), "balanced": cards.balanced}
@@ -64,24 +44,20 @@ async def list_scorecards(request: Request, period: PeriodQuery, caller: Reader)
 
 @router.get("/{side}/{centre_id}")
 async def get_scorecard(
-    request: Request, side: Side, centre_id: Id, period: PeriodQuery, caller: Reader
+    request: Request, side: BookName, centre_id: Id, period: PeriodQuery, caller: Reader
 ) -> dict[str, Any]:
     """One scorecard. Another's is as unknown to a manager or department head as one that does not exist."""
     async with request.app.state.database.snapshot() as connection:
         reached = await intake.as_of(connection)
         card = None
-        if caller.has(*SEES_ALL) or centre_id == _own_centre(caller, side):
+        if own_centre(caller, side) in (None, centre_id):
             card = await result.scorecard(connection, side, centre_id, period)
     if card is None:
         raise Unknown(f"there is no scorecard of {side} {centre_id}")
     return {"period": period.name, "side": side, **card.shown(), "as_of": reached.shown()}
 
 
-def _own_centre(caller: Principal, side: Book) -> str | None:
-    return caller.manager if side is Book.MANAGER else caller.department
-
-
 async def _own(connection: AsyncConnection, caller: Principal, side: Book, period: Period) -> list[Scorecard]:
-    centre_id = _own_centre(caller, side)
+    centre_id = own_centre(caller, side)
     card = await result.scorecard(connection, side, centre_id, period) if centre_id else None
     return [card] if card else []

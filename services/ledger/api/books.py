@@ -5,19 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.ledger.api.access import (
-    BookName,
-    KnownAtQuery,
-    PeriodQuery,
-    Reader,
-    check_centre,
-    line_query,
-    own_centre,
-)
+from services.ledger.api.access import KnownAtQuery, check_centre, line_query
 from services.ledger.domain.statement import total
 from services.ledger.views import leg, statement
 from shared.infrastructure.auth import Principal, Role, allow
 from shared.infrastructure.http import PageQuery, encode_cursor, page_of
+from shared.infrastructure.http.results import BookName, PeriodQuery, Reader, own_centre
 from shared.kernel.books import CONTRA
 from shared.kernel.money import format_money
 from shared.kernel.period import Period

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.ledger.api.access import BookName, KnownAtQuery, PeriodQuery, Reader, check_centre, own_centre
+from services.ledger.api.access import KnownAtQuery, check_centre
 from services.ledger.domain.comparison import Comparison, compare
 from services.ledger.domain.statement import Statement, total
 from services.ledger.views import statement
 from shared.infrastructure.auth import Principal
 from shared.infrastructure.http import malformed
+from shared.infrastructure.http.results import BookName, PeriodQuery, Reader, own_centre
 from shared.kernel.books import Book
 from shared.kernel.errors import Malformed
 from shared.kernel.period import Period

@@ -4,13 +4,13 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from services.ledger.api.access import Reader, own_centre
 from services.ledger.api.legs import cause_of, viewer_of
 from services.ledger.domain.explanation import concerns, explain_entry
 from services.ledger.domain.explanation.split import Viewer
 from services.ledger.views import entry, explanation, leg
 from services.ledger.views.entry import StoredEntry
 from shared.infrastructure.auth import Principal
+from shared.infrastructure.http.results import Reader, own_centre
 from shared.kernel.books import Book
 from shared.kernel.errors import Unknown
 

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Query, Request
 
-from services.ledger.api.access import KnownAtQuery, PeriodQuery, Reader, own_centre
+from services.ledger.api.access import KnownAtQuery
 from services.ledger.api.comparison import statements_for
 from services.ledger.domain.organisation import (
     DEPARTMENTS,
@@ -24,6 +24,7 @@ from services.ledger.domain.organisation import (
 from services.ledger.domain.statement import Statement, total
 from services.ledger.views import organisation, statement
 from shared.infrastructure.auth import Principal
+from shared.infrastructure.http.results import PeriodQuery, Reader, own_centre
 from shared.kernel.books import Book
 from shared.kernel.period import Period
 

@@ -6,7 +6,6 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Path, Request
 
-from services.ledger.api.access import Reader, own_centre
 from services.ledger.domain.explanation import data_seen, explain_leg
 from services.ledger.domain.explanation.split import Viewer
 from services.ledger.views import entry, explanation, leg
@@ -15,6 +14,7 @@ from services.ledger.views.leg import LegRow, entry_link
 from shared.contracts.core_banking import CORE_EVENTS
 from shared.infrastructure.auth import Principal
 from shared.infrastructure.http import malformed
+from shared.infrastructure.http.results import Reader, own_centre
 from shared.kernel.books import CONTRA_CENTRES, Book
 from shared.kernel.errors import Unknown
 

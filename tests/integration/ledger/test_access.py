@@ -19,6 +19,8 @@ READ = [
     "/v1/reconciliation?period=2026-07",
     "/v1/products",
     "/v1/policies",
+    "/v1/periods",
+    "/v1/ftp-curves",
     "/v1/dead-letters",
     "/v1/lag",
 ]
@@ -26,6 +28,9 @@ WRITE: list[tuple[str, str, Any]] = [
     ("POST", "/v1/core-events", []),
     ("PUT", "/v1/products/NEW", {"department_id": "new", "name": "new"}),
     ("PUT", "/v1/policies/2030-01", {"deposit_rate": "1.50"}),
+    ("PUT", "/v1/ftp-curves/cny", {"effective_from": "2030-01-01", "rates": {"1Y": "2.50"}}),
+    ("POST", "/v1/cost-pools", {"period": "2030-01", "pool": "it", "amount": "1.00", "driver": "revenue"}),
+    ("POST", "/v1/periods/2030-01/close", None),
     ("POST", "/v1/dead-letters/none/replay", None),
 ]
 ROLES = ("core", "assigner", "approver", "accountant", "manager", "department-head", "auditor", "admin")
@@ -39,6 +44,8 @@ WHO_READS = {
     "/v1/reconciliation?period=2026-07": {"accountant", "approver", "core", "auditor", "admin"},
     "/v1/products": set(ROLES),
     "/v1/policies": set(ROLES),
+    "/v1/periods": set(ROLES),
+    "/v1/ftp-curves": set(ROLES),
     "/v1/dead-letters": {"core", "accountant", "auditor", "admin"},
     "/v1/lag": set(ROLES),
 }
@@ -46,8 +53,15 @@ WHO_WRITES = {
     "/v1/core-events": {"core", "admin"},
     "/v1/products/NEW": {"accountant", "admin"},
     "/v1/policies/2030-01": {"accountant", "admin"},
+    "/v1/ftp-curves/cny": {"accountant", "admin"},
+    "/v1/cost-pools": {"accountant", "admin"},
+    "/v1/periods/2030-01/close": {"accountant", "admin"},
     "/v1/dead-letters/none/replay": {"core", "accountant", "admin"},
 }
+
+
+PERMITTED = {"/v1/dead-letters/none/replay": 404, "/v1/cost-pools": 201, "/v1/periods/2030-01/close": 409}
+"""What a permitted caller is answered, where it is not 200: there is no such letter, and July is to close first."""
 
 
 @pytest.mark.parametrize("path", READ)
@@ -82,7 +96,7 @@ async def test_a_role_does_what_is_its_affair(
     if role not in WHO_WRITES[path]:
         assert answer.status_code == 403
     else:
-        assert answer.status_code == (404 if "dead-letters" in path else 200)
+        assert answer.status_code == PERMITTED.get(path, 200)
 
 
 # --- what is not yours ---
@@ -108,6 +122,16 @@ async def test_a_manager_lists_the_own_statement_only(july: Bank) -> None:
     stated = (await july.service.client("manager", subject="m2").get(STATEMENTS)).json()
     assert [item["centre_id"] for item in stated["items"]] == ["m2"]
     assert stated["total"]["lines"] == stated["items"][0]["lines"]
+
+
+@pytest.mark.parametrize("special", ["external", "risk-reserve", "unassigned"])
+async def test_a_token_that_bears_the_name_of_a_special_centre_does_not_open_it(
+    july: Bank, special: str
+) -> None:
+    client = july.service.client("manager", subject=special)
+    assert (await client.get(STATEMENTS)).json()["items"] == []
+    own = f"/v1/books/manager/centres/{special}/statement?period=2026-07"
+    assert (await client.get(own)).status_code == 404
 
 
 async def test_a_manager_has_no_statement_in_the_department_book(july: Bank) -> None:
