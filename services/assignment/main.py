@@ -8,7 +8,7 @@ from typing import Any
 from services.assignment import __doc__ as description
 from services.assignment.api import ROUTERS
 from services.assignment.consumer import DOORS
-from services.assignment.domain import customer, manager, proposal
+from services.assignment.domain import customer, manager, policy, proposal
 from services.assignment.settings import Settings
 from services.assignment.views import customer as customer_view
 from services.assignment.views import manager as manager_view
@@ -16,25 +16,30 @@ from services.assignment.views import proposal as proposal_view
 from services.assignment.views.assignment import AssignmentView
 from services.assignment.views.customer import CustomerView
 from services.assignment.views.manager import ManagerView
+from services.assignment.views.policy import PolicyView
 from services.assignment.views.portfolio import PortfolioView
 from services.assignment.views.proposal import ProposalView
 from shared.contracts import assignment as contract
 from shared.contracts.assignment import SOURCE, TOPIC
 from shared.contracts.asyncapi import asyncapi_of
 from shared.contracts.types import Contract
-from shared.infrastructure.command_handler import Aggregate, folded
+from shared.infrastructure.command_handler import Aggregate, folded, stateless
 from shared.infrastructure.event_log import Message
 from shared.infrastructure.event_store import FactReader, History
 from shared.infrastructure.publication import publish_as
 from shared.infrastructure.runtime import ServiceDefinition
 
 READERS: Mapping[str, FactReader] = {
-    "ManagerRegistered": manager.ManagerRegistered.model_validate_json,
-    "CustomerRegistered": customer.CustomerRegistered.model_validate_json,
-    "CustomerAssigned": contract.CustomerAssigned.model_validate_json,
-    "AssignmentProposed": proposal.AssignmentProposed.model_validate_json,
-    "ProposalApproved": proposal.ProposalApproved.model_validate_json,
-    "ProposalRejected": proposal.ProposalRejected.model_validate_json,
+    kind.__name__: kind.model_validate_json
+    for kind in (
+        policy.PolicySet,
+        manager.ManagerRegistered,
+        customer.CustomerRegistered,
+        contract.CustomerAssigned,
+        proposal.AssignmentProposed,
+        proposal.ProposalApproved,
+        proposal.ProposalRejected,
+    )
 }
 
 
@@ -58,12 +63,20 @@ def define(_: Settings) -> ServiceDefinition:
         description=description or "",
         migrations=Path(__file__).parent / "migrations",
         aggregates=[
+            Aggregate(policy.DECIDER, stateless),
             Aggregate(manager.DECIDER, folded(manager.DECIDER, history), manager_view.consult),
             Aggregate(customer.DECIDER, folded(customer.DECIDER, history), customer_view.consult),
             Aggregate(proposal.DECIDER, folded(proposal.DECIDER, history), proposal_view.consult),
         ],
         readers=READERS,
-        views=[ManagerView(), CustomerView(), AssignmentView(), PortfolioView(), ProposalView()],
+        views=[
+            PolicyView(),
+            ManagerView(),
+            CustomerView(),
+            AssignmentView(),
+            PortfolioView(),
+            ProposalView(),
+        ],
         publications=PUBLICATIONS,
         doors=DOORS,
         routers=ROUTERS,

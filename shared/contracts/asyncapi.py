@@ -75,12 +75,12 @@ TOPICS = (
 
 
 def events_of(contracts: ModuleType) -> dict[str, type[Contract]]:
-    """The events among a module's contract classes, by type, in the order of the file.
+    """The events among the contract classes of a module, or of a package's modules, by type, in their order.
 
     Those are no events that others are derived from (what several have in common) or consist of.
     """
     classes = [one for one in vars(contracts).values() if _is_contract(one)]
-    own = [one for one in classes if one.__module__ == contracts.__name__]
+    own = [one for one in classes if f"{one.__module__}.".startswith(f"{contracts.__name__}.")]
     parts = {name for one in own for name in one.model_json_schema().get("$defs", {})}
     bases = {base for one in own for base in one.__mro__[1:]}
     return {one.__name__: one for one in own if one.__name__ not in parts and one not in bases}

@@ -1,7 +1,13 @@
 """The assignment service's HTTP door: request → command or query. One file a subject."""
 
-from services.assignment.api import assignments, customers, managers, proposals
+from services.assignment.api import assignments, customers, managers, policies, proposals
 
-ROUTERS = (managers.router, customers.router, assignments.router, proposals.router)
+ROUTERS = (
+    policies.router,
+    managers.router,
+    customers.router,
+    assignments.router,
+    proposals.router,
+)
 
 __all__ = ["ROUTERS"]

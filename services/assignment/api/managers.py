@@ -17,7 +17,8 @@ from services.assignment.api.access import (
     today,
 )
 from services.assignment.domain import manager as managers
-from services.assignment.domain.manager import Grade, RegisterManager
+from services.assignment.domain.grade import Grade
+from services.assignment.domain.manager import RegisterManager
 from services.assignment.views import manager as manager_view
 from services.assignment.views import portfolio
 from services.assignment.views.personal import names

@@ -2,31 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from shared.contracts import assignment as contract
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refusal
 from shared.kernel.event import Fact
-
-
-class Grade(StrEnum):
-    """The grades of customer managers (客户经理等级), lowest first.
-
-    trainee 见习客户经理, assistant 助理客户经理, manager-4 to manager-1 四级至一级客户经理,
-    senior-2 and senior-1 二级、一级高级客户经理, principal 资深客户经理.
-    """
-
-    TRAINEE = "trainee"
-    ASSISTANT = "assistant"
-    MANAGER_4 = "manager-4"
-    MANAGER_3 = "manager-3"
-    MANAGER_2 = "manager-2"
-    MANAGER_1 = "manager-1"
-    SENIOR_2 = "senior-2"
-    SENIOR_1 = "senior-1"
-    PRINCIPAL = "principal"
-
 
 # --- commands -----------------------------------------------------------------------------------------------
 

@@ -108,3 +108,25 @@ async def held(
         {"manager_id": manager_id, "ids": list(customer_ids), "day": day},
     )
     return frozenset(rows.scalars())
+
+
+async def leads(connection: AsyncConnection, customer_ids: Collection[str], day: date) -> dict[str, str]:
+    """Who answers for each of these customers on a day: the manager with the largest share (ties: the smaller id).
+
+    Absent are customers whom nobody looks after.
+    """
+    rows = await connection.execute(
+        text(
+            """
+            SELECT DISTINCT ON (customer_id) customer_id, manager_id
+            FROM portfolio
+            WHERE customer_id = ANY(:ids) AND effective_from = (
+                SELECT max(effective_from) FROM assignment
+                WHERE assignment.customer_id = portfolio.customer_id AND effective_from <= :day
+            )
+            ORDER BY customer_id, share DESC, manager_id
+            """
+        ),
+        {"ids": list(customer_ids), "day": day},
+    )
+    return {row.customer_id: row.manager_id for row in rows}

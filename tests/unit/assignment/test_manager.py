@@ -5,7 +5,8 @@ from datetime import date
 import pytest
 
 from services.assignment.domain import manager as managers
-from services.assignment.domain.manager import DECIDER, Grade, ManagerRegistered, RegisterManager
+from services.assignment.domain.grade import Grade
+from services.assignment.domain.manager import DECIDER, ManagerRegistered, RegisterManager
 from shared.contracts import assignment as contract
 from shared.kernel.errors import Refusal
 

@@ -1,7 +1,4 @@
-"""What the assignment service says (topic ``assignment.events``, keyed by customer or manager id).
-
-Personal data stays in the assignment service: names and contacts are not in these events.
-"""
+"""Customers, and who looks after them."""
 
 from datetime import date
 from decimal import Decimal
@@ -11,26 +8,6 @@ from pydantic import AfterValidator
 
 from shared.contracts.types import BusinessDate, CentreId, Contract, Id, Share, Text
 from shared.kernel.errors import Malformed
-
-TOPIC = "assignment.events"
-SOURCE = "assignment"
-
-
-class ManagerRegistered(Contract):
-    """A customer manager (客户经理) came on record."""
-
-    manager_id: CentreId
-    branch_id: Id
-    team_id: Id | None = None
-    grade: Id
-    hired_on: BusinessDate | None = None
-    confirmed_on: BusinessDate | None = None
-    confidentiality_signed_on: BusinessDate | None = None
-    business_date: BusinessDate
-
-    @property
-    def stream(self) -> str:
-        return f"manager-{self.manager_id}"
 
 
 class CustomerRegistered(Contract):

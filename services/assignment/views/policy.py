@@ -1,0 +1,33 @@
+"""Table ``policy``: every policy that was set, in order = ``GET /v1/policies``."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.assignment.domain.policy import Policies, PolicySet, PolicyTerms
+from shared.infrastructure.database import driver_of
+from shared.kernel.event import StoredEvent
+
+_PUT = text("INSERT INTO policy (number, effective_from, terms) VALUES (:number, :effective_from, :terms)")
+
+
+class PolicyView:
+    """One row a change of policy; ``number`` is the policy stream's version."""
+
+    tables = ("policy",)
+
+    async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
+        for event in events:
+            fact = event.fact
+            if isinstance(fact, PolicySet):
+                terms = fact.model_dump_json(include=set(PolicyTerms.model_fields), exclude_none=True)
+                values = {"number": event.version, "effective_from": fact.effective_from, "terms": terms}
+                await connection.execute(_PUT, values)
+
+
+async def policies(connection: AsyncConnection) -> Policies:
+    """All policies, as the rules want them."""
+    driver = await driver_of(connection)
+    rows = await driver.fetch("SELECT effective_from, terms::text FROM policy ORDER BY number")
+    return Policies.of([(day, PolicyTerms.model_validate_json(terms)) for day, terms in rows])
