@@ -8,7 +8,7 @@ from services.ledger.domain import organisation
 from services.ledger.domain.booking import DECIDER, FollowAssignment, command_of
 from services.ledger.domain.organisation import PlaceManager
 from shared.contracts import assignment, core_banking
-from shared.contracts.assignment import CustomerAssigned, ManagerRegistered
+from shared.contracts.assignment import CustomerAssigned, ManagerRegistered, ManagerTransferred
 from shared.contracts.envelope import CloudEvent
 from shared.contracts.types import parse
 from shared.infrastructure.command_handler import Submission
@@ -27,10 +27,16 @@ def of_assignment(event: CloudEvent, record: Record) -> Submission | None:
     if event.type == CustomerAssigned.__name__:
         followed = FollowAssignment(event.id, event.source, parse(CustomerAssigned, event.data))
         return Submission(DECIDER, followed, origin_of(event, record))
-    if event.type == ManagerRegistered.__name__:
-        placed = PlaceManager(parse(ManagerRegistered, event.data))
+    about_managers = _ABOUT_MANAGERS.get(event.type)
+    if about_managers is not None:
+        placed = PlaceManager(parse(about_managers, event.data))
         return Submission(organisation.DECIDER, placed, origin_of(event, record))
     return None
+
+
+_ABOUT_MANAGERS: Mapping[str, type[ManagerRegistered | ManagerTransferred]] = {
+    kind.__name__: kind for kind in (ManagerRegistered, ManagerTransferred)
+}
 
 
 DOORS: Mapping[str, Door] = {core_banking.TOPIC: of_core_banking, assignment.TOPIC: of_assignment}

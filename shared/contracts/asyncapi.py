@@ -52,15 +52,21 @@ class Topic:
 
 
 TOPICS = (
-    Topic(core_banking.TOPIC, "core-banking", core_banking, {"ledger": ()}),
+    Topic(core_banking.TOPIC, "core-banking", core_banking, {"ledger": (), "assignment": ("DepositPosted",)}),
     Topic(
-        assignment.TOPIC, assignment.SOURCE, assignment, {"ledger": ("ManagerRegistered", "CustomerAssigned")}
+        assignment.TOPIC,
+        assignment.SOURCE,
+        assignment,
+        {"ledger": ("ManagerRegistered", "ManagerTransferred", "CustomerAssigned")},
     ),
     Topic(
         ledger.TOPIC,
         ledger.SOURCE,
         ledger,
-        {"appraisal": ("EntryBooked",)},
+        {
+            "appraisal": ("EntryBooked",),
+            "assignment": ("EntryBooked", "PeriodClosed", "CustomerResultStated"),
+        },
         {
             "ce_ledgerposition": {
                 "type": "string",
@@ -70,7 +76,7 @@ TOPICS = (
             }
         },
     ),
-    Topic(appraisal.TOPIC, appraisal.SOURCE, appraisal),
+    Topic(appraisal.TOPIC, appraisal.SOURCE, appraisal, {"assignment": ()}),
 )
 
 

@@ -4,7 +4,7 @@ from datetime import date
 from enum import StrEnum
 
 from shared.contracts.types import Amount, BusinessDate, Contract, Id, Money
-from shared.kernel.books import Book, Line
+from shared.kernel.books import Book, Line, LoanClass
 from shared.kernel.period import last_day, parse_month
 
 TOPIC = "ledger.events"
@@ -29,6 +29,19 @@ class Move(Contract):
     amount: Money
 
 
+class LoanAfter(Contract):
+    """A loan as an entry left it: what is outstanding, and the provision (拨备) ``held`` against it.
+
+    Written off, it is ``closed``: nothing is outstanding or held, and ``loan_class`` is that of the day.
+    """
+
+    loan_id: Id
+    loan_class: LoanClass
+    outstanding: Money
+    held: Money
+    closed: bool
+
+
 class EntryBooked(Contract):
     """One entry (记账凭证): totals per line, and what each centre of either book got of it.
 
@@ -36,6 +49,7 @@ class EntryBooked(Contract):
     out, being the negative of each line's total. Within a line, both books add up to ``lines``. ``moves`` come on
     top of ``books`` and have periods of their own: an assignment change, or a late event before one, lets stocks
     and results change hands. An entry with ``adjusts_period`` is dated in that closed month and counts in ``period``.
+    ``loan`` is there where the cause is a loan event, whether or not it moved the balance or the provision.
     """
 
     entry_id: str
@@ -50,6 +64,7 @@ class EntryBooked(Contract):
     account_id: Id | None = None
     product_code: Id | None = None
     department_id: Id | None = None
+    loan: LoanAfter | None = None
 
 
 class Driver(StrEnum):
@@ -128,11 +143,14 @@ class CustomerResultStated(_OfMonth):
     """What a month that closed brought from a customer, before costs that only centres bear; stocks at its end.
 
     Stated for each customer with anything booked in the month; the stocks of the others stand as stated last.
+    ``products`` are the codes of those that it was booked on, in order; events from before they were stated have
+    none.
     """
 
     customer_id: Id
     lines: dict[Line, Money]
     stocks: dict[Line, Money]
+    products: tuple[Id, ...] = ()
 
     @property
     def stream(self) -> str:

@@ -80,6 +80,11 @@ class CommandDesk:
             await self.relay.published(events)
         return answer
 
+    async def stop(self) -> None:
+        """Wait until what was asked for is worked, also where nobody waits for the answer any more."""
+        if self._worker is not None:
+            await asyncio.wait([self._worker])
+
     async def _work_off(self) -> None:
         """Work what waits, as much at once as there is, until nothing waits."""
         while self._waiting:

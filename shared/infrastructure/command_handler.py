@@ -43,6 +43,10 @@ Consultation = Callable[[AsyncConnection, Sequence[Any]], Awaitable[Any]]
 """From the commands of a batch: what their decider may consult."""
 
 
+Following = Callable[[Any, Fact], Any]
+"""From what was consulted, and a fact since: what is to be consulted from now on. Pure."""
+
+
 async def _nothing(_: AsyncConnection, __: Sequence[Any]) -> Any:
     return None
 
@@ -56,15 +60,20 @@ async def stateless(_: AsyncConnection, __: Sequence[Any]) -> dict[str, Any]:
 class Aggregate:
     """A decider with the way to load what it needs.
 
-    ``same`` compares a message that came again under a known id with what was stored for the first. A decider that
-    is ``bank_wide`` looks at, or writes to, streams of every shard: nobody else writes while it is at work, and it
-    sees what the commands before it in its batch have written.
+    ``same`` compares a message that came again under a known id with what was stored for the first. The commands of
+    a batch are decided on one look at the database; there are three ways to see what those before have done:
+    ``follow`` brings what was consulted up to date with every fact of the batch; a decider that is ``alone`` has
+    its commands looked up, decided and written one by one, and may write to streams of other deciders in the shards
+    of its own; and one that is ``bank_wide`` does so under the locks of all shards, so that it may look at, or write
+    to, streams of every shard while nobody else writes.
     """
 
     decider: AnyDecider
     load: Loader
     consult: Consultation = _nothing
     same: Sameness = lambda _, __: True
+    follow: Following | None = None
+    alone: bool = False
     bank_wide: bool = False
 
 
@@ -140,6 +149,7 @@ class CommandHandler:
 
     def __init__(self, aggregates: Sequence[Aggregate], views: Sequence[View]) -> None:
         self._aggregates = {aggregate.decider: aggregate for aggregate in aggregates}
+        self._following = [(one.decider, one.follow) for one in aggregates if one.follow is not None]
         self._views = views
 
     async def work(
@@ -151,13 +161,14 @@ class CommandHandler:
         expects another version; the caller's transaction then fails whole.
         """
         streams = [submission.decider.stream(submission.command) for submission in batch]
-        bank_wide = [self._aggregates[submission.decider].bank_wide for submission in batch]
-        shards = range(PARTITIONS) if any(bank_wide) else {shard_of_stream(stream) for stream in streams}
+        aggregates = [self._aggregates[submission.decider] for submission in batch]
+        bank_wide = any(aggregate.bank_wide for aggregate in aggregates)
+        shards = range(PARTITIONS) if bank_wide else {shard_of_stream(stream) for stream in streams}
         if not shards:
             return []
         heads = await event_store.lock(connection, shards)
         outcomes: list[Outcome] = []
-        for first, last in _runs(bank_wide):
+        for first, last in _runs([aggregate.alone or aggregate.bank_wide for aggregate in aggregates]):
             run = _Run(heads, streams[first:last], batch[first:last], first, letter)
             outcomes += await self._work_off(connection, run)
         return outcomes
@@ -213,13 +224,18 @@ class CommandHandler:
             )
         except Refusal as refusal:
             return Refused(refusal)
-        if self._aggregates[decider].bank_wide:
+        aggregate = self._aggregates[decider]
+        if aggregate.alone or aggregate.bank_wide:
             appender.know(await event_store.versions(connection, {fact.stream for fact in facts}))
         events = []
         for index, fact in enumerate(facts):
             event = appender.add(_event_id(fact, message_id, index), fact, origin)
             states[event.stream] = decider.evolve(states.get(event.stream, decider.initial), fact)
             events.append(event)
+        for other, follow in self._following:
+            if other in work.consulted:
+                for fact in facts:
+                    work.consulted[other] = follow(work.consulted[other], fact)
         if message_id is not None and events:
             work.known[message_id] = events[0].data
         return Accepted(events, appender.version_of(stream))

@@ -32,6 +32,7 @@ from shared.infrastructure.migrate import STORE_MIGRATIONS, migrate, missing
 from shared.infrastructure.pauses import growing_pauses
 from shared.infrastructure.relay import Publication, Relay
 from shared.infrastructure.settings import Settings
+from shared.infrastructure.task import Task
 from shared.infrastructure.watch import Watch
 
 logger = structlog.get_logger()
@@ -55,6 +56,7 @@ class ServiceDefinition:
     doors: Mapping[str, Door]
     routers: Sequence[APIRouter]
     watches: Sequence[Watch] = ()
+    tasks: Sequence[Task] = ()
     asyncapi: Callable[[], dict[str, Any]] | None = None
 
     @property
@@ -116,15 +118,21 @@ class RunningService:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Relay and consumer at work; the log may come later than the service does."""
-        tasks = [asyncio.create_task(self._background(), name=f"{self.definition.name}-background")]
+        """Relay, consumer and tasks at work; the log may come later than the service does."""
+        background = asyncio.create_task(self._background(), name=f"{self.definition.name}-background")
+        tasks = [
+            asyncio.create_task(task.run(self.desk), name=f"{self.definition.name}-{task.name}")
+            for task in self.definition.tasks
+        ]
         try:
             yield
         finally:
-            for task in tasks:
+            for task in (background, *tasks):
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)  # each answered for its own errors
             with suppress(asyncio.CancelledError):
-                await asyncio.gather(*tasks)
+                await background
+            await self.desk.stop()
             await self.jobs.stop()
             await self.log.stop()
             await self.database.close()
@@ -152,6 +160,7 @@ class RunningService:
         if checks["database"] == "ok":
             checks["migrations"] = await missing(self.database, self.definition.locations)
         checks.update({watch.name: watch.finding for watch in self.definition.watches})
+        checks.update({task.name: task.trouble for task in self.definition.tasks})
         return {**checks, "consumer": self.consumer.trouble, "relay": self.relay.trouble}
 
     def app(self) -> FastAPI:

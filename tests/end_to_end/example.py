@@ -104,6 +104,7 @@ class Example:
                 "name": "王小明",
                 "branch_id": "b1",
                 "grade": "manager-2",
+                "confidentiality_signed_on": "2020-03-01",
             }
             answer = await assigner.post("/v1/managers", json=body)
             assert answer.status_code == 201, answer.text

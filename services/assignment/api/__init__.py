@@ -1,13 +1,33 @@
 """The assignment service's HTTP door: request → command or query. One file a subject."""
 
-from services.assignment.api import assignments, customers, managers, policies, proposals
+from services.assignment.api import (
+    allocation_rules,
+    allocations,
+    assignments,
+    care,
+    careers,
+    compliance,
+    customers,
+    loads,
+    managers,
+    policies,
+    proposals,
+    register,
+)
 
 ROUTERS = (
     policies.router,
     managers.router,
+    careers.router,
     customers.router,
     assignments.router,
     proposals.router,
+    register.router,
+    allocation_rules.router,
+    allocations.router,
+    loads.router,
+    *care.ROUTERS,
+    *compliance.ROUTERS,
 )
 
 __all__ = ["ROUTERS"]

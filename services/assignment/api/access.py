@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import Depends
+from fastapi import Depends, Query
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assignment.domain.personal import mask
@@ -13,13 +13,18 @@ from services.assignment.views import portfolio
 from services.assignment.views.customer import Customer
 from services.assignment.views.personal import names
 from services.assignment.views.portfolio import Holding
+from shared.contracts.types import BusinessDate
 from shared.infrastructure.auth import Principal, Role, allow
 from shared.kernel.errors import Unknown
 
 BANK_TIME = ZoneInfo("Asia/Shanghai")
 
-SEES_NAMES = (Role.ASSIGNER, Role.APPROVER, Role.AUDITOR)
-SEES_ALL = (*SEES_NAMES, Role.ACCOUNTANT, Role.DEPARTMENT_HEAD)
+OVERSEES = (Role.ASSIGNER, Role.APPROVER, Role.AUDITOR)
+"""Who oversees all managers, by name, and what they do for customers."""
+
+SEES_ALL = (*OVERSEES, Role.ACCOUNTANT, Role.DEPARTMENT_HEAD)
+SEES_CUSTOMER_NAMES = (Role.AUDITOR,)
+"""Beside an admin, and the managers of the customer."""
 
 Assigner = Annotated[Principal, Depends(allow(Role.ASSIGNER, Role.APPROVER))]
 """A caller who may put people on record and assign customers."""
@@ -29,6 +34,9 @@ Approver = Annotated[Principal, Depends(allow(Role.APPROVER))]
 
 ProposalReader = Annotated[Principal, Depends(allow(Role.ASSIGNER, Role.APPROVER, reads=True))]
 
+ProfileWriter = Annotated[Principal, Depends(allow(Role.MANAGER))]
+"""A caller who may keep the personal data of customers: their managers."""
+
 Reader = Annotated[
     Principal,
     Depends(
@@ -36,6 +44,9 @@ Reader = Annotated[
     ),
 ]
 """A caller who may see managers and customers, or their own of them."""
+
+
+AsOf = Annotated[BusinessDate | None, Query(description="YYYY-MM-DD, today if left out")]
 
 
 def today() -> date:
@@ -78,22 +89,29 @@ async def customer_names(
 
     Absent is who was erased.
     """
-    own: Collection[str] = ()
-    if caller.manager is not None and not caller.has(*SEES_NAMES):
-        own = await portfolio.held(
-            connection, caller.manager, [one.customer_id for one in customers], today()
-        )
+    own = await known_customers(connection, caller, [one.customer_id for one in customers])
     known = await names(connection, {one.stream: one.sealed for one in customers})
     return {
-        one.customer_id: _shown(known[one.stream], caller.has(*SEES_NAMES) or one.customer_id in own)
+        one.customer_id: _shown(known[one.stream], one.customer_id in own)
         for one in customers
         if one.stream in known
     }
 
 
+async def known_customers(
+    connection: AsyncConnection, caller: Principal, customer_ids: Collection[str]
+) -> Collection[str]:
+    """Those of these customers whose personal data the caller may read."""
+    if caller.has(*SEES_CUSTOMER_NAMES):
+        return customer_ids
+    if caller.manager is None:
+        return ()
+    return await portfolio.held(connection, caller.manager, customer_ids, today())
+
+
 def manager_name(caller: Principal, manager_id: str, name: str | None) -> str | None:
     """A manager's name as the caller may see it; None where it was erased."""
-    whole = caller.has(*SEES_NAMES) or caller.manager == manager_id
+    whole = caller.has(*OVERSEES) or caller.manager == manager_id
     return None if name is None else _shown(name, whole)
 
 

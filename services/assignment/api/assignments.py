@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import orjson
-import uuid_utils
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from services.assignment.api.access import Assigner, Reader, check_customer, no_customer, today
+from services.assignment.api.proposals import propose
 from services.assignment.domain import customer as customers
-from services.assignment.domain import proposal as proposals
-from services.assignment.domain.customer import AssignCustomer, PastNeedsApproval
-from services.assignment.domain.proposal import AlreadyProposed, ProposeAssignment
+from services.assignment.domain.customer import AssignCustomer, PastNeedsApproval, in_order
+from services.assignment.domain.proposal import Kind
 from services.assignment.domain.timeline import Timeline
 from services.assignment.views import assignment, customer
 from services.assignment.views.assignment import Entry
@@ -111,23 +110,12 @@ async def _assign(desk: Commands, caller: Principal, command: AssignCustomer, se
 
 
 async def _propose(desk: Commands, caller: Principal, change: AssignCustomer, seen: _Seen) -> Response:
-    """The same proposed again is the proposal that is there."""
-    command = ProposeAssignment(str(uuid_utils.uuid7()), change.assigned, caller.subject, change.today)
-
-    def answer(outcomes: Sequence[Outcome]) -> Answer:
-        if desk.expected_version not in (None, seen.version):
-            raise StaleVersion(f"the present version is {seen.version}, not {desk.expected_version}")
-        proposal_id = command.proposal_id
-        match outcomes:
-            case [Refused(AlreadyProposed() as known)]:
-                proposal_id = known.proposal_id
-            case _:
-                accepted(outcomes)
-        return Answer(202, orjson.dumps({"proposal_id": proposal_id, "status": "open"}))
-
-    return await desk.submit_all(
-        caller, [Submission(proposals.DECIDER, command, desk.origin(caller))], answer
-    )
+    if desk.expected_version not in (None, seen.version):
+        raise StaleVersion(f"the present version is {seen.version}, not {desk.expected_version}")
+    assigned = change.assigned
+    managers = frozenset(share.manager_id for share in assigned.shares)
+    content = orjson.loads(in_order(assigned).to_json())
+    return await propose(desk, caller, Kind.ASSIGNMENT, assigned.customer_id, content, managers)
 
 
 @router.get("/{customer_id}/assignments")

@@ -6,18 +6,31 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from services.assignment.api.access import (
+    Approver,
     Assigner,
+    ProfileWriter,
     Reader,
     check_customer,
     customer_names,
+    known_customers,
     no_customer,
     only_manager,
     today,
 )
+from services.assignment.api.proposals import propose
 from services.assignment.domain import customer as customers
-from services.assignment.domain.customer import CustomerKind, RegisterCustomer
+from services.assignment.domain.customer import (
+    ChangeProfile,
+    CustomerKind,
+    ErasePersonalData,
+    MoveCustomer,
+    RegisterCustomer,
+)
+from services.assignment.domain.proposal import Kind
 from services.assignment.views import customer as customer_view
-from shared.contracts.assignment import CustomerRegistered
+from services.assignment.views.history import history
+from services.assignment.views.personal import profile_of
+from shared.contracts.assignment import CustomerMoved, CustomerRegistered, PersonalDataErased
 from shared.contracts.types import Contract, Id, Text
 from shared.infrastructure.command_handler import Accepted
 from shared.infrastructure.event_store import versions
@@ -36,6 +49,43 @@ class NewCustomer(Contract):
     industry: Text
     tier: Id
     branch_id: Id
+
+
+class Particulars(Contract):
+    """Where a customer belongs and what it does."""
+
+    kind: CustomerKind
+    region: Text
+    industry: Text
+    branch_id: Id
+
+
+class Profile(Contract, extra="forbid"):
+    """Personal data of a customer: who it is and how to reach it (个人信息)."""
+
+    name: Text
+    contact: Text | None = None
+    phone: Text | None = None
+    email: Text | None = None
+    address: Text | None = None
+    identity_number: Text | None = None
+    note: Text | None = None
+
+
+class NewTier(Contract):
+    """The tier that a customer is to be in, and why."""
+
+    tier: Id
+    reason: Text
+
+
+class Erasure(Contract):
+    """Why personal data is erased."""
+
+    reason: Text
+
+
+Desk = Annotated[Commands, Depends(commands)]
 
 
 @router.post("", status_code=201)
@@ -76,5 +126,59 @@ async def get_customer(request: Request, customer_id: Id, caller: Reader) -> Res
         if found is None:
             raise no_customer(customer_id)
         known = await customer_names(connection, caller, [found])
+        whole = await known_customers(connection, caller, [customer_id])
+        profile = await profile_of(connection, found.stream, found.sealed) if whole else None
         version = (await versions(connection, [found.stream]))[found.stream]
-    return Json(found.shown(known.get(customer_id)), headers={"ETag": etag(version)})
+    shown = {**found.shown(known.get(customer_id)), "profile": profile}
+    return Json(shown, headers={"ETag": etag(version)})
+
+
+@router.get("/{customer_id}/history")
+async def get_history(request: Request, customer_id: Id, page: PageQuery, caller: Reader) -> Response:
+    """All that was recorded of a customer and its assignments, with actor, cause, business date and recorded time;
+    no personal data."""
+    [after] = page.after(int) or (0,)
+    async with request.app.state.database.snapshot() as connection:
+        await check_customer(connection, caller, customer_id)
+        found = await history(connection, f"customer-{customer_id}", after, page.limit)
+    if not found and not after:
+        raise no_customer(customer_id)
+    return Json(page_of(found, encode_cursor(found[-1]["version"]) if len(found) == page.limit else None))
+
+
+@router.put("/{customer_id}/particulars")
+async def put_particulars(customer_id: Id, body: Particulars, caller: Assigner, desk: Desk) -> Response:
+    """Say where a customer belongs and what it does from now on."""
+    moved = CustomerMoved(customer_id=customer_id, **body.model_dump(), business_date=today())
+    shown = body.model_dump(mode="json")
+    return await desk.submit(caller, customers.DECIDER, MoveCustomer(moved), lambda _: shown)
+
+
+@router.put("/{customer_id}/profile")
+async def put_profile(
+    request: Request, customer_id: Id, body: Profile, caller: ProfileWriter, desk: Desk
+) -> Response:
+    """Say anew all personal data of a customer: by its managers, or an admin. The answer repeats none of it."""
+    async with request.app.state.database.read() as connection:
+        if not await known_customers(connection, caller, [customer_id]):
+            raise no_customer(customer_id)
+    profile = tuple(sorted(body.model_dump(exclude_none=True).items()))
+    command = ChangeProfile(customer_id, profile, today())
+    shown = {"customer_id": customer_id, "fields": [name for name, _ in profile]}
+    return await desk.submit(caller, customers.DECIDER, command, lambda _: shown)
+
+
+@router.post("/{customer_id}/tier", status_code=202)
+async def propose_tier(customer_id: Id, body: NewTier, caller: Assigner, desk: Desk) -> Response:
+    """Propose another tier for a customer (202); it changes when another person approves."""
+    content = {"changes": [{"customer_id": customer_id, "tier": body.tier}], "reason": body.reason}
+    return await propose(desk, caller, Kind.TIER, customer_id, content)
+
+
+@router.post("/{customer_id}/erasure")
+async def erase_personal_data(customer_id: Id, body: Erasure, caller: Approver, desk: Desk) -> Response:
+    """Make a customer's personal data unreadable for ever: the key is thrown away. Books, timelines and history stay;
+    asked for again, nothing is left to do."""
+    erased = PersonalDataErased(customer_id=customer_id, reason=body.reason, business_date=today())
+    shown = {"customer_id": customer_id, "erased": True}
+    return await desk.submit(caller, customers.DECIDER, ErasePersonalData(erased), lambda _: shown)

@@ -3,10 +3,11 @@
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from services.assignment.api.access import (
+    AsOf,
     Assigner,
     Reader,
     check_manager,
@@ -21,6 +22,7 @@ from services.assignment.domain.grade import Grade
 from services.assignment.domain.manager import RegisterManager
 from services.assignment.views import manager as manager_view
 from services.assignment.views import portfolio
+from services.assignment.views.history import history
 from services.assignment.views.personal import names
 from shared.contracts.assignment import ManagerRegistered
 from shared.contracts.types import BusinessDate, CentreId, Contract, Id, Text
@@ -63,22 +65,25 @@ def _registered(accepted: Accepted) -> dict[str, Any]:
 
 
 @router.get("")
-async def list_managers(request: Request, page: PageQuery, caller: Reader) -> Response:
-    """Managers in order of id. A manager sees the own record only."""
+async def list_managers(request: Request, page: PageQuery, caller: Reader, as_of: AsOf = None) -> Response:
+    """Managers in order of id, as of a day. A manager sees the own record only."""
     [after] = page.after(str) or ("",)
     async with request.app.state.database.read() as connection:
-        found = await manager_view.listed(connection, after, page.limit, only_manager(caller))
+        found = await manager_view.listed(
+            connection, after, page.limit, only_manager(caller), as_of or today()
+        )
         known = await names(connection, {one.stream: one.sealed for one in found})
     shown = [one.shown(manager_name(caller, one.manager_id, known.get(one.stream))) for one in found]
     return Json(page_of(shown, encode_cursor(found[-1].manager_id) if len(found) == page.limit else None))
 
 
 @router.get("/{manager_id}")
-async def get_manager(request: Request, manager_id: Id, caller: Reader) -> Response:
-    """One manager, with the `ETag` of the record. A name is null once it was erased."""
+async def get_manager(request: Request, manager_id: Id, caller: Reader, as_of: AsOf = None) -> Response:
+    """One manager as of a day, with the `ETag` of the record. A name is null once it was erased; grade, branch, team
+    and status are null on days on which the manager is not with the bank yet."""
     check_manager(caller, manager_id)
     async with request.app.state.database.snapshot() as connection:
-        found = await manager_view.find(connection, manager_id)
+        found = await manager_view.find(connection, manager_id, as_of or today())
         if found is None:
             raise no_manager(manager_id)
         known = await names(connection, {found.stream: found.sealed})
@@ -93,16 +98,28 @@ async def get_portfolio(
     manager_id: Id,
     page: PageQuery,
     caller: Reader,
-    as_of: Annotated[BusinessDate | None, Query(description="YYYY-MM-DD, today if left out")] = None,
+    as_of: AsOf = None,
 ) -> Response:
     """The customers whom a manager looks after on a day, each with the manager's share, since when."""
     check_manager(caller, manager_id)
     [after] = page.after(str) or ("",)
     day: date = as_of or today()
     async with request.app.state.database.snapshot() as connection:
-        if await manager_view.find(connection, manager_id) is None:
+        if await manager_view.find(connection, manager_id, day) is None:
             raise no_manager(manager_id)
         found = await portfolio.holdings(connection, manager_id, day, after, page.limit)
         known = await customer_names(connection, caller, found)
     shown = [one.shown(known.get(one.customer_id)) for one in found]
     return Json(page_of(shown, encode_cursor(found[-1].customer_id) if len(found) == page.limit else None))
+
+
+@router.get("/{manager_id}/history")
+async def get_history(request: Request, manager_id: Id, page: PageQuery, caller: Reader) -> Response:
+    """All that was recorded of a manager, with actor, cause, business date and recorded time; no name."""
+    check_manager(caller, manager_id)
+    [after] = page.after(int) or (0,)
+    async with request.app.state.database.read() as connection:
+        found = await history(connection, f"manager-{manager_id}", after, page.limit)
+    if not found and not after:
+        raise no_manager(manager_id)
+    return Json(page_of(found, encode_cursor(found[-1]["version"]) if len(found) == page.limit else None))

@@ -1,26 +1,31 @@
 """Proposals: what waits for a second person, and that person's word (四眼原则)."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
+import uuid_utils
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from services.assignment.api.access import Approver, ProposalReader, today
-from services.assignment.domain import customer as customers
+from services.assignment.api.changes import CHANGES
 from services.assignment.domain import proposal as proposals
-from services.assignment.domain.customer import AssignCustomer
-from services.assignment.domain.proposal import DecideProposal, ProposalApproved, ProposalRejected
+from services.assignment.domain.proposal import (
+    AlreadyProposed,
+    DecideProposal,
+    Kind,
+    ProposalApproved,
+    ProposalRejected,
+    Propose,
+)
 from services.assignment.views import proposal as proposal_view
-from services.assignment.views.proposal import ASSIGNMENT, Proposal
-from shared.contracts.assignment import CustomerAssigned
+from services.assignment.views.proposal import Proposal
 from shared.contracts.types import Contract, Id, Text
 from shared.infrastructure.auth import Principal
 from shared.infrastructure.command_desk import accepted
-from shared.infrastructure.command_handler import AnyDecider, Outcome, Submission
+from shared.infrastructure.command_handler import Outcome, Refused, Submission
 from shared.infrastructure.database import Database
 from shared.infrastructure.event_store import versions
 from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, etag, page_of
@@ -45,26 +50,18 @@ class Decision(Contract):
     reason: Text | None = None
 
 
-def _assignment(content: str, day: date) -> tuple[AnyDecider, object]:
-    assigned = CustomerAssigned.model_validate_json(content)
-    return customers.DECIDER, AssignCustomer(assigned, day, approved=True)
-
-
-_CHANGES: Mapping[str, Callable[[str, date], tuple[AnyDecider, object]]] = {ASSIGNMENT: _assignment}
-"""By kind of proposal: from its content to the command that does what was proposed."""
-
-
 @router.get("")
 async def list_proposals(
     request: Request,
     page: PageQuery,
     _: ProposalReader,
     status: Annotated[Status | None, Query(description="only proposals of this status")] = None,
+    kind: Annotated[Kind | None, Query(description="only proposals of this kind")] = None,
 ) -> Response:
     """Proposals in the order in which they were made."""
     [after] = page.after(str) or ("",)
     async with request.app.state.database.read() as connection:
-        found = await proposal_view.listed(connection, after, page.limit, status)
+        found = await proposal_view.listed(connection, after, page.limit, status, kind)
     following = encode_cursor(found[-1].proposal_id) if len(found) == page.limit else None
     return Json(page_of([one.shown() for one in found], following))
 
@@ -87,10 +84,10 @@ async def approve_proposal(
     """Agree to what another person proposed: it is done when the answer arrives, or refused whole (409)."""
     found, _ = await _look(request.app.state.database, proposal_id)
     command = _decision(found, caller, body, approve=True)
-    decider, change = _CHANGES[found.kind](found.content, command.today)
     origin = desk.origin(caller)
     because = Origin(origin.actor, f"proposal/{proposal_id}", origin.metadata)
-    return await _decide(desk, caller, found, command, [Submission(decider, change, because)])
+    changes = CHANGES[Kind(found.kind)](orjson.loads(found.content), command.today)
+    return await _decide(desk, caller, found, command, [Submission(*change, because) for change in changes])
 
 
 @router.post("/{proposal_id}/reject")
@@ -104,6 +101,30 @@ async def reject_proposal(
     """Refuse what another person proposed; nothing is changed."""
     found, _ = await _look(request.app.state.database, proposal_id)
     return await _decide(desk, caller, found, _decision(found, caller, body, approve=False), [])
+
+
+async def propose(
+    desk: Commands,
+    caller: Principal,
+    kind: Kind,
+    key: str,
+    content: Mapping[str, Any],
+    managers: frozenset[str] = frozenset(),
+) -> Response:
+    """Have something proposed (202) instead of done; the same proposed again is the proposal that is there."""
+    command = Propose(str(uuid_utils.uuid7()), kind, key, content, caller.subject, today(), managers)
+
+    def answer(outcomes: Sequence[Outcome]) -> Answer:
+        proposal_id = command.proposal_id
+        match outcomes:
+            case [Refused(AlreadyProposed() as known)]:
+                proposal_id = known.proposal_id
+            case _:
+                accepted(outcomes)
+        return Answer(202, orjson.dumps({"proposal_id": proposal_id, "status": "open"}))
+
+    submission = Submission(proposals.DECIDER, command, desk.origin(caller))
+    return await desk.submit_all(caller, [submission], answer)
 
 
 async def _look(database: Database, proposal_id: str) -> tuple[Proposal, int]:

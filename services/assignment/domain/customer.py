@@ -1,16 +1,24 @@
-"""A customer (客户): coming on record, and being looked after by managers. The aggregate is the customer."""
+"""A customer (客户): coming on record, what is known of it, and who looks after it. The aggregate is the customer."""
 
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
+from services.assignment.domain.assignment import Staff, check_assignment
+from services.assignment.domain.load import Looked
 from services.assignment.domain.timeline import Timeline
 from shared.contracts import assignment as contract
-from shared.contracts.assignment import CustomerAssigned, ManagerShare
+from shared.contracts.assignment import (
+    CustomerAssigned,
+    CustomerMoved,
+    CustomerTierChanged,
+    ManagerShare,
+    PersonalDataErased,
+)
+from shared.contracts.types import BusinessDate, Contract, Id
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refusal
 from shared.kernel.event import Fact
@@ -54,7 +62,56 @@ class AssignCustomer:
         return self.assigned.stream
 
 
-Command = RegisterCustomer | AssignCustomer
+@dataclass(frozen=True, slots=True)
+class MoveCustomer:
+    """Say where a customer belongs and what it does from now on."""
+
+    moved: CustomerMoved
+
+    @property
+    def stream(self) -> str:
+        return self.moved.stream
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeTier:
+    """Put a customer into another tier."""
+
+    customer_id: str
+    tier: str
+    reason: str
+    today: date
+
+    @property
+    def stream(self) -> str:
+        return f"customer-{self.customer_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeProfile:
+    """Say anew who a customer is and how to reach it: all of the personal data, by field, name included."""
+
+    customer_id: str
+    profile: tuple[tuple[str, str], ...] = field(repr=False)
+    today: date
+
+    @property
+    def stream(self) -> str:
+        return f"customer-{self.customer_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ErasePersonalData:
+    """Make a customer's personal data unreadable for ever (个人信息删除)."""
+
+    erased: PersonalDataErased
+
+    @property
+    def stream(self) -> str:
+        return self.erased.stream
+
+
+Command = RegisterCustomer | AssignCustomer | MoveCustomer | ChangeTier | ChangeProfile | ErasePersonalData
 
 # --- events -------------------------------------------------------------------------------------------------
 
@@ -65,23 +122,41 @@ class CustomerRegistered(contract.CustomerRegistered):
     sealed: str
 
 
+class ProfileChanged(Contract):
+    """The personal data of a customer, sealed; stays in this service."""
+
+    customer_id: Id
+    sealed: str
+    business_date: BusinessDate
+
+    @property
+    def stream(self) -> str:
+        return f"customer-{self.customer_id}"
+
+
 # --- state --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """What of a customer's history decides the next assignment."""
+    """What of a customer's history decides what may happen next; no tier is that of a customer not on record."""
 
-    registered: bool = False
+    tier: str = ""
+    erased: bool = False
     timeline: Timeline[CustomerAssigned] = field(default_factory=Timeline)
+
+    @property
+    def registered(self) -> bool:
+        """Whether the customer is on record."""
+        return bool(self.tier)
 
 
 @dataclass(frozen=True, slots=True)
 class Consulted:
-    """The personal data of each registration, sealed with the person's key, and the managers on record."""
+    """The personal data of each command, sealed with the person's key, and the staff that assignments name."""
 
-    sealed: Mapping[RegisterCustomer, str] = field(default_factory=dict)
-    managers: AbstractSet[str] = frozenset()
+    sealed: Mapping[Command, str] = field(default_factory=dict)
+    staff: Staff = field(default_factory=Staff)
 
 
 class Assignment(Protocol):
@@ -108,14 +183,6 @@ class PastNeedsApproval(Refusal):
         )
 
 
-def check_managers(assigned: CustomerAssigned, managers: AbstractSet[str], path: str = "shares") -> None:
-    """Raises Refusal naming the first share whose manager is not on record."""
-    for index, share in enumerate(assigned.shares):
-        if share.manager_id not in managers:
-            detail = f"there is no manager {share.manager_id}"
-            raise Refusal("manager-is-known", f"{path}.{index}.manager_id", detail)
-
-
 def needs_approval(assigned: CustomerAssigned, timeline: Timeline[AssignmentT], today: date) -> bool:
     """Whether it changes what held on days gone by, on which results are booked already (追溯调整)."""
     return assigned.effective_from < today and not says_already(timeline, assigned)
@@ -132,6 +199,15 @@ def same_shares(one: Sequence[ManagerShare], other: Sequence[ManagerShare]) -> b
     return _parts(one) == _parts(other)
 
 
+def in_order(assigned: CustomerAssigned) -> CustomerAssigned:
+    """The same with its shares in order of managers and without needless zeros: one text for what is one thing."""
+    shares = sorted(
+        (ManagerShare(manager_id=one.manager_id, share=one.share.normalize()) for one in assigned.shares),
+        key=lambda one: one.manager_id,
+    )
+    return assigned.model_copy(update={"shares": tuple(shares)})
+
+
 def _parts(shares: Sequence[ManagerShare]) -> dict[str, Decimal]:
     return {share.manager_id: share.share for share in shares}
 
@@ -140,18 +216,23 @@ def _parts(shares: Sequence[ManagerShare]) -> dict[str, Decimal]:
 
 
 def decide(command: Command, customer: Customer, consulted: Consulted) -> Sequence[Fact]:
-    """The registration, or the assignment unless it is known; raises Refusal naming field and rule."""
+    """What is to be recorded, nothing for what is so already; raises Refusal naming field and rule."""
     if isinstance(command, RegisterCustomer):
         return [_register(command, customer, consulted)]
-    assigned = command.assigned
     if not customer.registered:
-        raise Refusal("customer-is-known", "customer_id", f"there is no customer {assigned.customer_id}")
-    if says_already(customer.timeline, assigned):
-        return []
-    check_managers(assigned, consulted.managers)
-    if not command.approved and needs_approval(assigned, customer.timeline, command.today):
-        raise PastNeedsApproval
-    return [assigned]
+        customer_id = command.stream.partition("-")[2]
+        raise Refusal("customer-is-known", "customer_id", f"there is no customer {customer_id}")
+    match command:
+        case AssignCustomer():
+            return _assign(command, customer, consulted.staff)
+        case MoveCustomer():
+            return [command.moved]
+        case ChangeTier():
+            return _change_tier(command, customer)
+        case ChangeProfile():
+            return [_change_profile(command, consulted)]
+        case ErasePersonalData():
+            return [] if customer.erased else [command.erased]
 
 
 def _register(command: RegisterCustomer, customer: Customer, consulted: Consulted) -> Fact:
@@ -162,14 +243,69 @@ def _register(command: RegisterCustomer, customer: Customer, consulted: Consulte
     return CustomerRegistered(**particulars.model_dump(), sealed=consulted.sealed[command])
 
 
+def _assign(command: AssignCustomer, customer: Customer, staff: Staff) -> Sequence[Fact]:
+    assigned = command.assigned
+    if says_already(customer.timeline, assigned):
+        return []
+    check_assignment(assigned, customer.timeline, customer.tier, staff, command.today)
+    if not command.approved and needs_approval(assigned, customer.timeline, command.today):
+        raise PastNeedsApproval
+    return [assigned]
+
+
+def _change_tier(command: ChangeTier, customer: Customer) -> Sequence[Fact]:
+    if command.tier == customer.tier:
+        return []
+    changed = CustomerTierChanged(
+        customer_id=command.customer_id,
+        tier=command.tier,
+        previous_tier=customer.tier,
+        reason=command.reason,
+        business_date=command.today,
+    )
+    return [changed]
+
+
+def _change_profile(command: ChangeProfile, consulted: Consulted) -> Fact:
+    sealed = consulted.sealed.get(command)
+    if sealed is None:
+        detail = "the customer's personal data was erased, so none is kept any more"
+        raise Refusal("personal-data-is-kept", "customer_id", detail)
+    return ProfileChanged(customer_id=command.customer_id, sealed=sealed, business_date=command.today)
+
+
 # --- evolve -------------------------------------------------------------------------------------------------
 
 
 def evolve(customer: Customer, fact: Fact) -> Customer:
     """The customer after a fact."""
-    if isinstance(fact, CustomerAssigned):
-        return replace(customer, timeline=customer.timeline.with_entry(fact))
-    return replace(customer, registered=True)
+    match fact:
+        case contract.CustomerRegistered():
+            return replace(customer, tier=fact.tier)
+        case CustomerAssigned():
+            return replace(customer, timeline=customer.timeline.with_entry(fact))
+        case CustomerTierChanged():
+            return replace(customer, tier=fact.tier)
+        case PersonalDataErased():
+            return replace(customer, erased=True)
+        case _:
+            return customer  # where it belongs, its profile
+
+
+def follow(consulted: Consulted, fact: Fact) -> Consulted:
+    """What is consulted after a fact: how much every customer weighs on whom, for the assignments that come next."""
+    staff = consulted.staff
+    match fact:
+        case contract.CustomerRegistered() | CustomerTierChanged():
+            weight = staff.policies.in_force(fact.business_date).tier(fact.tier).weight
+            before = staff.loads.customers.get(fact.customer_id, Looked(weight))
+            looked = replace(before, weight=weight)
+        case CustomerAssigned():
+            before = staff.loads.customers[fact.customer_id]  # looked up for every assignment of the batch
+            looked = replace(before, timeline=before.timeline.with_entry(fact))
+        case _:
+            return consulted
+    return replace(consulted, staff=staff.with_customer(fact.customer_id, looked))
 
 
 def stream(command: Command) -> str:

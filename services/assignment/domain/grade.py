@@ -6,6 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 
+from shared.contracts.appraisal import Rating
+
 
 class Grade(StrEnum):
     """The grades, lowest first.
@@ -43,15 +45,6 @@ class Education(StrEnum):
     def rank(self) -> int:
         """The place in the ladder, 0 for the lowest."""
         return list(Education).index(self)
-
-
-class Rating(StrEnum):
-    """What an appraisal comes to (考核等级), best first."""
-
-    A = "A"
-    B = "B"
-    C = "C"
-    D = "D"
 
 
 @dataclass(frozen=True, slots=True)

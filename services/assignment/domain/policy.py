@@ -9,10 +9,18 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 
-from services.assignment.domain.grade import DEFAULT_GRADES, Education, Grade, GradeTerms, Rating
-from shared.contracts.types import Amount, BusinessDate, Contract, Id
+from services.assignment.domain.grade import DEFAULT_GRADES, Education, Grade, GradeTerms
+from shared.contracts.appraisal import Rating
+from shared.contracts.types import Amount, BusinessDate, Contract, Id, Rate
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Malformed
 from shared.kernel.event import Fact
@@ -60,6 +68,19 @@ Names = Annotated[
 ]
 
 
+def _percentage(rate: Decimal) -> Decimal:
+    if not 0 < rate <= 100:
+        raise Malformed("must lie above 0 and at most at 100 percent")
+    return rate
+
+
+Tiers = Annotated[
+    frozenset[Annotated[str, StringConstraints(pattern=r"^(\*|[\w.:@+-]{1,64})$")]],
+    AfterValidator(_few),
+    PlainSerializer(lambda names: sorted(names), return_type=list[str]),
+]
+
+
 class GradeChange(Contract, extra="forbid"):
     """What a policy may set of a grade; what it leaves out stays as it was.
 
@@ -68,7 +89,7 @@ class GradeChange(Contract, extra="forbid"):
 
     may_hold: bool | None = None
     capacity: Load | None = None
-    leads: Names | None = None
+    leads: Tiers | None = None
     years_in_banking: Annotated[int, Field(ge=0, le=50)] | None = None
     education: Education | None = None
     certificates: Names | None = None
@@ -123,13 +144,36 @@ DEFAULT_REVIEWS: Mapping[RiskRating, int] = MappingProxyType(
 )
 
 
+class TierBand(Contract, extra="forbid"):
+    """Customers are to be of this tier who, in order of what they bring, bring all of it up to so many percent."""
+
+    tier: Id
+    up_to_percent: Annotated[Rate, AfterValidator(_percentage)]
+
+
+def _rising(bands: tuple[TierBand, ...]) -> tuple[TierBand, ...]:
+    limits = [band.up_to_percent for band in bands]
+    if limits != sorted(set(limits)):
+        raise Malformed("must be in order of up_to_percent, each above the one before")
+    return bands
+
+
+DEFAULT_BANDS = tuple(
+    TierBand(tier=tier, up_to_percent=Decimal(limit))
+    for tier, limit in (("platinum", 50), ("gold", 80), ("silver", 95))
+)
+
+
 class PolicyTerms(Contract, extra="forbid"):
     """What a policy may set; what it leaves out stays as it was. Money in yuan, days are business days."""
 
     grades: dict[Grade, GradeChange] | None = None
     tiers: Annotated[dict[Id, TierChange], Field(max_length=MOST_TIERS)] | None = None
+    tier_bands: (
+        Annotated[tuple[TierBand, ...], Field(max_length=MOST_TIERS), AfterValidator(_rising)] | None
+    ) = None
+    tier_of_others: Id | None = None
     probation_months: Months | None = None
-    revisit_days: Days | None = None
     complaint_days: Days | None = None
     review_months: dict[RiskRating, Months] | None = None
     large_value: Amount | None = None
@@ -153,8 +197,9 @@ class Policy:
 
     grades: Mapping[Grade, GradeTerms] = field(default_factory=lambda: DEFAULT_GRADES)
     tiers: Mapping[str, TierTerms] = field(default_factory=lambda: DEFAULT_TIERS)
+    tier_bands: tuple[TierBand, ...] = DEFAULT_BANDS
+    tier_of_others: str = "basic"
     probation_months: int = 3
-    revisit_days: int = 10
     complaint_days: int = 5
     review_months: Mapping[RiskRating, int] = field(default_factory=lambda: DEFAULT_REVIEWS)
     large_value: int = 5_000_000
@@ -195,10 +240,23 @@ class Policy:
             for grade, terms in self.grades.items()
         }
         tiers = {tier: {**asdict(terms), "weight": str(terms.weight)} for tier, terms in self.tiers.items()}
-        return {**values, "grades": grades, "tiers": tiers, "review_months": dict(self.review_months)}
+        return {
+            **values,
+            "grades": grades,
+            "tiers": tiers,
+            "tier_bands": [band.model_dump(mode="json") for band in self.tier_bands],
+            "review_months": dict(self.review_months),
+        }
 
 
-_PLAIN = ("probation_months", "revisit_days", "complaint_days", "large_value", "large_value_days")
+_PLAIN = (
+    "tier_bands",
+    "tier_of_others",
+    "probation_months",
+    "complaint_days",
+    "large_value",
+    "large_value_days",
+)
 _USUAL_TIER = TierTerms()
 DEFAULT = Policy()
 
@@ -239,7 +297,7 @@ class SetPolicy:
 
 def _decide(command: SetPolicy, _: None, __: None) -> Sequence[Fact]:
     terms = {name: getattr(command.terms, name) for name in PolicyTerms.model_fields}
-    return [PolicySet(**terms, effective_from=command.effective_from, business_date=command.today)]
+    return [PolicySet.model_construct(**terms, effective_from=command.effective_from, business_date=command.today)]
 
 
 DECIDER: Decider[SetPolicy, None, None] = Decider(

@@ -1,36 +1,56 @@
 """A proposal (提议): what one person wants done and another one decides on (四眼原则).
 
-A kind of proposal is an event of its own with all that is to be done in it, so that what is approved is what
-was proposed. The change itself is a command to the aggregate it concerns, in the transaction of the approval.
+A proposal holds all that is to be done, so that what is approved is what was proposed. The change itself is one or
+more commands to the aggregates it concerns, in the transaction of the approval, under the rules of that moment.
 """
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
+from typing import Any
 
-from services.assignment.domain.customer import check_managers, same_shares
+import orjson
+
 from shared.contracts.assignment import CustomerAssigned
 from shared.contracts.types import BusinessDate, Contract, Id, Text
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refusal
 from shared.kernel.event import Fact
 
+
+class Kind(StrEnum):
+    """What can be proposed: a change of the past's assignment 追溯调整, a grade although requirements are not met
+    破格, another tier 分层调整, a disciplinary measure 处分, a tender's award 中标, a hand-over 移交."""
+
+    ASSIGNMENT = "assignment"
+    GRADE = "grade"
+    TIER = "tier"
+    DISCIPLINE = "discipline"
+    AWARD = "award"
+    HAND_OVER = "hand-over"
+
+
 # --- commands -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class ProposeAssignment:
-    """Ask for a change of who looks after a customer."""
+class Propose:
+    """Ask for something to be done. ``key`` is the id of the aggregate it concerns, ``content`` what is to be done
+    as JSON, and ``managers`` are those it names, who must be on record."""
 
     proposal_id: str
-    assigned: CustomerAssigned
+    kind: Kind
+    key: str
+    content: Mapping[str, Any] = field(hash=False)
     proposed_by: str
     today: date
+    managers: frozenset[str] = frozenset()
 
     @property
     def stream(self) -> str:
-        return _stream(self.assigned.customer_id, self.proposal_id)
+        return stream_of(self.key, self.proposal_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +66,10 @@ class DecideProposal:
 
     @property
     def stream(self) -> str:
-        return _stream(self.key, self.proposal_id)
+        return stream_of(self.key, self.proposal_id)
 
 
-Command = ProposeAssignment | DecideProposal
+Command = Propose | DecideProposal
 
 # --- events -------------------------------------------------------------------------------------------------
 
@@ -63,14 +83,35 @@ class _ProposalEvent(Contract):
 
     @property
     def stream(self) -> str:
-        return _stream(self.key, self.proposal_id)
+        return stream_of(self.key, self.proposal_id)
 
 
-class AssignmentProposed(_ProposalEvent):
-    """Somebody wants a customer assigned."""
+class ChangeProposed(_ProposalEvent):
+    """Somebody wants something done."""
+
+    kind: Kind
+    proposed_by: str
+    content: dict[str, Any]
+
+
+class _AssignmentProposed(_ProposalEvent):
+    """How the proposal of an assignment was written when there was no other kind."""
 
     proposed_by: str
     assignment: CustomerAssigned
+
+
+def read_assignment_proposed(data: str) -> ChangeProposed:
+    """An event of the first shape as one of today's."""
+    old = _AssignmentProposed.model_validate_json(data)
+    return ChangeProposed(
+        proposal_id=old.proposal_id,
+        key=old.key,
+        business_date=old.business_date,
+        kind=Kind.ASSIGNMENT,
+        proposed_by=old.proposed_by,
+        content=orjson.loads(old.assignment.to_json()),
+    )
 
 
 class ProposalApproved(_ProposalEvent):
@@ -87,7 +128,8 @@ class ProposalRejected(_ProposalEvent):
     reason: Text | None = None
 
 
-def _stream(key: str, proposal_id: str) -> str:
+def stream_of(key: str, proposal_id: str) -> str:
+    """The stream of a proposal, in the shard of what it concerns."""
     return f"proposal-{key}#{proposal_id}"
 
 
@@ -103,11 +145,21 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class Open:
+    """A proposal that waits for a decision."""
+
+    proposal_id: str
+    kind: Kind
+    key: str
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Consulted:
-    """The managers on record, and the assignments that are proposed and not decided on, by proposal id."""
+    """The managers on record, and what is proposed and not decided on for the same aggregates."""
 
     managers: AbstractSet[str] = frozenset()
-    open_assignments: Mapping[str, CustomerAssigned] = field(default_factory=dict)
+    waiting: Sequence[Open] = ()
 
 
 # --- refusals -----------------------------------------------------------------------------------------------
@@ -126,7 +178,7 @@ class AlreadyProposed(Refusal):
 
 def decide(command: Command, proposal: Proposal, consulted: Consulted) -> Sequence[Fact]:
     """The proposal, or the decision on it; raises Refusal, AlreadyProposed for a repetition."""
-    if isinstance(command, ProposeAssignment):
+    if isinstance(command, Propose):
         return [_propose(command, consulted)]
     if not proposal.open:
         raise Refusal("proposal-is-open", "proposal_id", f"proposal {command.proposal_id} is not open")
@@ -144,25 +196,29 @@ def decide(command: Command, proposal: Proposal, consulted: Consulted) -> Sequen
     ]
 
 
-def _propose(command: ProposeAssignment, consulted: Consulted) -> Fact:
-    assigned = command.assigned
-    check_managers(assigned, consulted.managers)
-    for proposal_id, other in consulted.open_assignments.items():
-        if _asks_for_the_same(other, assigned):
-            raise AlreadyProposed(proposal_id)
-    return AssignmentProposed(
+def _propose(command: Propose, consulted: Consulted) -> Fact:
+    for manager_id in sorted(command.managers - consulted.managers):
+        raise Refusal("manager-is-known", "manager_id", f"there is no manager {manager_id}")
+    for other in consulted.waiting:
+        if (other.kind, other.key, asks_for(other.content)) == (
+            command.kind,
+            command.key,
+            asks_for(command.content),
+        ):
+            raise AlreadyProposed(other.proposal_id)
+    return ChangeProposed(
         proposal_id=command.proposal_id,
-        key=assigned.customer_id,
+        key=command.key,
         business_date=command.today,
+        kind=command.kind,
         proposed_by=command.proposed_by,
-        assignment=assigned,
+        content=dict(command.content),
     )
 
 
-def _asks_for_the_same(one: CustomerAssigned, other: CustomerAssigned) -> bool:
-    return (one.customer_id, one.effective_from) == (other.customer_id, other.effective_from) and same_shares(
-        one.shares, other.shares
-    )
+def asks_for(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a proposal comes to, whatever the reason given for it."""
+    return {name: value for name, value in content.items() if name != "reason"}
 
 
 # --- evolve -------------------------------------------------------------------------------------------------
@@ -170,9 +226,17 @@ def _asks_for_the_same(one: CustomerAssigned, other: CustomerAssigned) -> bool:
 
 def evolve(proposal: Proposal, fact: Fact) -> Proposal:
     """The proposal after a fact."""
-    if isinstance(fact, AssignmentProposed):
+    if isinstance(fact, ChangeProposed):
         return Proposal(fact.proposed_by, open=True)
     return Proposal(proposal.proposed_by, open=False)
+
+
+def follow(consulted: Consulted, fact: Fact) -> Consulted:
+    """What waits for a decision after a fact."""
+    if not isinstance(fact, ChangeProposed):
+        return consulted
+    waiting = Open(fact.proposal_id, fact.kind, fact.key, fact.content)
+    return Consulted(consulted.managers, (*consulted.waiting, waiting))
 
 
 def stream(command: Command) -> str:

@@ -1,6 +1,9 @@
-"""Table ``assignment``: the timelines of customers = ``GET /v1/customers/{customer_id}/assignments``."""
+"""Tables ``assignment`` and ``portfolio``: who looks after whom, seen from the customers and from the managers.
 
-from collections.abc import Sequence
+``GET /v1/customers/{customer_id}/assignments`` and, in ``portfolio.py``, ``GET /v1/managers/{manager_id}/portfolio``.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -11,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assignment.domain.timeline import Timeline
 from shared.contracts.assignment import CustomerAssigned, ManagerShare
-from shared.infrastructure.database import driver_of
+from shared.infrastructure.database import copy, driver_of
 from shared.kernel.event import StoredEvent
 
 _PUT = """
@@ -21,15 +24,31 @@ _PUT = """
         SET shares = excluded.shares, reason = excluded.reason,
             recorded_at = excluded.recorded_at, actor = excluded.actor
 """
-
-
+_REPLACED = """
+    DELETE FROM portfolio USING unnest($1::text[], $2::date[]) AS assigned (customer_id, effective_from)
+    WHERE portfolio.customer_id = assigned.customer_id AND portfolio.effective_from = assigned.effective_from
+"""
+# What held until then ends where the new entry begins.
+_ENDED = """
+    UPDATE portfolio SET effective_to = following.day
+    FROM (
+        SELECT customer_id, effective_from,
+               lead(effective_from) OVER (PARTITION BY customer_id ORDER BY effective_from) AS day
+        FROM assignment WHERE customer_id = ANY($1)
+    ) AS following
+    WHERE portfolio.customer_id = following.customer_id
+      AND portfolio.effective_from = following.effective_from
+      AND portfolio.effective_to IS DISTINCT FROM following.day
+"""
+_PORTFOLIO = ("customer_id", "effective_from", "manager_id", "share")
 _SHARES = TypeAdapter(tuple[ManagerShare, ...])
 
 
 class AssignmentView:
-    """One row a customer and effective date; the last word of the batch for each."""
+    """One row a customer and effective date in ``assignment``, and one for each manager in ``portfolio``; of a
+    batch, the last word for each."""
 
-    tables = ("assignment",)
+    tables = ("assignment", "portfolio")
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         latest = {
@@ -39,12 +58,22 @@ class AssignmentView:
         }
         if not latest:
             return
+        entries = sorted(latest.items(), key=lambda item: item[0])
         rows = [
             (customer_id, day, entry.shares_json(), entry.reason, entry.recorded_at, entry.actor)
-            for (customer_id, day), entry in sorted(latest.items(), key=lambda item: item[0])
+            for (customer_id, day), entry in entries
         ]
         driver = await driver_of(connection)
         await driver.execute(_PUT, *zip(*rows, strict=True))
+        customers, days = zip(*(key for key, _ in entries), strict=True)
+        await driver.execute(_REPLACED, customers, days)
+        held = [
+            (customer_id, day, share.manager_id, share.share)
+            for (customer_id, day), entry in entries
+            for share in entry.shares
+        ]
+        await copy(connection, "portfolio", _PORTFOLIO, held)
+        await driver.execute(_ENDED, sorted(set(customers)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +126,25 @@ async def timeline(connection: AsyncConnection, customer_id: str) -> Timeline[En
             for row in rows
         )
     )
+
+
+async def timelines(
+    connection: AsyncConnection, customer_ids: Collection[str]
+) -> Mapping[str, Timeline[CustomerAssigned]]:
+    """The timelines of these customers as the rules want them; absent are those never assigned."""
+    driver = await driver_of(connection)
+    rows = await driver.fetch(
+        "SELECT customer_id, effective_from, shares::text, reason FROM assignment "
+        "WHERE customer_id = ANY($1) ORDER BY customer_id, effective_from",
+        list(customer_ids),
+    )
+    entries: dict[str, list[CustomerAssigned]] = {}
+    for customer_id, day, shares, reason in rows:
+        assigned = CustomerAssigned.model_construct(
+            customer_id=customer_id,
+            shares=_SHARES.validate_json(shares),
+            effective_from=day,
+            reason=reason,
+        )
+        entries.setdefault(customer_id, []).append(assigned)
+    return {customer_id: Timeline(tuple(own)) for customer_id, own in entries.items()}

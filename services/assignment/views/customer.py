@@ -7,35 +7,76 @@ from datetime import date
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.assignment.domain.assignment import Staff
 from services.assignment.domain.customer import (
     AssignCustomer,
+    ChangeProfile,
     Command,
     Consulted,
     CustomerRegistered,
+    ErasePersonalData,
+    ProfileChanged,
     RegisterCustomer,
 )
+from services.assignment.domain.load import Loads, Looked
+from services.assignment.domain.timeline import Timeline
 from services.assignment.views import manager
-from services.assignment.views.personal import seal_names
-from services.assignment.views.portfolio import HELD
-from shared.infrastructure.database import copy
+from services.assignment.views.assignment import timelines
+from services.assignment.views.personal import seal_names, seal_profiles
+from services.assignment.views.policy import policies
+from services.assignment.views.portfolio import HELD, burdens
+from shared.contracts.assignment import CustomerMoved, CustomerTierChanged
+from shared.infrastructure.database import copy, driver_of
+from shared.infrastructure.sealed import erase
 from shared.kernel.event import StoredEvent
 
-_COLUMNS = ("customer_id", "kind", "region", "industry", "tier", "branch_id", "sealed")
+_COLUMNS = ("customer_id", "kind", "region", "industry", "tier", "branch_id", "sealed", "registered_on")
+_MOVED = """
+    UPDATE customer SET kind = moved.kind, region = moved.region, industry = moved.industry,
+                        branch_id = moved.branch_id
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+         AS moved (customer_id, kind, region, industry, branch_id)
+    WHERE customer.customer_id = moved.customer_id
+"""
+_TIER = """
+    UPDATE customer SET tier = changed.tier FROM unnest($1::text[], $2::text[]) AS changed (customer_id, tier)
+    WHERE customer.customer_id = changed.customer_id
+"""
+_SEALED = """
+    UPDATE customer SET sealed = changed.sealed FROM unnest($1::text[], $2::text[]) AS changed (customer_id, sealed)
+    WHERE customer.customer_id = changed.customer_id
+"""
 
 
 class CustomerView:
-    """One row a customer."""
+    """One row a customer, as it is now."""
 
     tables = ("customer",)
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        rows = [
-            tuple(getattr(event.fact, column) for column in _COLUMNS)
-            for event in events
-            if isinstance(event.fact, CustomerRegistered)
-        ]
-        if rows:
-            await copy(connection, "customer", _COLUMNS, rows)
+        registered: list[tuple[object, ...]] = []
+        moved: dict[str, tuple[object, ...]] = {}
+        tiers: dict[str, tuple[object, ...]] = {}
+        sealed: dict[str, tuple[object, ...]] = {}
+        for event in events:
+            match event.fact:
+                case CustomerRegistered() as one:
+                    registered.append(
+                        (*(getattr(one, column) for column in _COLUMNS[:-1]), one.business_date)
+                    )
+                case CustomerMoved() as one:
+                    moved[one.customer_id] = (one.kind, one.region, one.industry, one.branch_id)
+                case CustomerTierChanged() as one:
+                    tiers[one.customer_id] = (one.tier,)
+                case ProfileChanged() as one:
+                    sealed[one.customer_id] = (one.sealed,)
+        if registered:
+            await copy(connection, "customer", _COLUMNS, registered)
+        driver = await driver_of(connection)
+        for statement, changes in ((_MOVED, moved), (_TIER, tiers), (_SEALED, sealed)):
+            if changes:
+                rows = [(customer_id, *values) for customer_id, values in sorted(changes.items())]
+                await driver.execute(statement, *(list(column) for column in zip(*rows, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +89,7 @@ class Customer:
     industry: str
     tier: str
     branch_id: str
+    registered_on: date
     sealed: str
 
     @property
@@ -61,18 +103,51 @@ class Customer:
         return {"customer_id": values.pop("customer_id"), "name": name, **values}
 
 
-_SELECT = "SELECT customer_id, kind, region, industry, tier, branch_id, sealed FROM customer"
+_SELECT = "SELECT customer_id, kind, region, industry, tier, branch_id, registered_on, sealed FROM customer"
 
 
 async def consult(connection: AsyncConnection, commands: Sequence[Command]) -> Consulted:
-    """The names of new customers, sealed, and the managers on record among those named."""
+    """Personal data sealed, keys of the erased thrown away, and the staff that assignments name."""
     registrations = [command for command in commands if isinstance(command, RegisterCustomer)]
-    assignments = [command.assigned for command in commands if isinstance(command, AssignCustomer)]
-    named = {share.manager_id for assigned in assignments for share in assigned.shares}
-    return Consulted(
-        await seal_names(connection, registrations) if registrations else {},
-        await manager.known(connection, named) if named else frozenset(),
+    profiles = [command for command in commands if isinstance(command, ChangeProfile)]
+    assignments = [command for command in commands if isinstance(command, AssignCustomer)]
+    sealed: dict[Command, str] = {}
+    if registrations:
+        sealed |= dict((await seal_names(connection, registrations)).items())
+    if profiles:
+        sealed |= dict((await seal_profiles(connection, profiles)).items())
+    for command in commands:
+        if isinstance(command, ErasePersonalData):
+            # in the transaction of the event that tells of it; a customer not on record has no key
+            await erase(connection, command.stream)
+    return Consulted(sealed, await staff(connection, assignments) if assignments else Staff())
+
+
+async def staff(connection: AsyncConnection, assignments: Sequence[AssignCustomer]) -> Staff:
+    """All that these assignments are judged by; their managers are locked, so that nobody else loads them."""
+    today = min(command.today for command in assignments)
+    customers = sorted({command.assigned.customer_id for command in assignments})
+    named = {share.manager_id for command in assignments for share in command.assigned.shares}
+    await manager.lock(connection, named)
+    known = await policies(connection)
+    policy = known.in_force(today)
+    tiers = await tiers_of(connection, customers)
+    held = await timelines(connection, customers)
+    looked = {
+        customer_id: Looked(policy.tier(tier).weight, held.get(customer_id, Timeline()))
+        for customer_id, tier in tiers.items()
+    }
+    others = await burdens(connection, named, customers, policy, today)
+    return Staff(await manager.careers(connection, named), known, Loads(others, looked))
+
+
+async def tiers_of(connection: AsyncConnection, customer_ids: Sequence[str]) -> dict[str, str]:
+    """The tiers of those of these customers who are on record."""
+    rows = await connection.execute(
+        text("SELECT customer_id, tier FROM customer WHERE customer_id = ANY(:ids)"),
+        {"ids": list(customer_ids)},
     )
+    return {row.customer_id: row.tier for row in rows}
 
 
 async def find(connection: AsyncConnection, customer_id: str) -> Customer | None:

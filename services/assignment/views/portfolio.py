@@ -1,6 +1,9 @@
-"""Table ``portfolio``: the timelines seen from the managers = ``GET /v1/managers/{manager_id}/portfolio``."""
+"""Table ``portfolio``: the timelines seen from the managers = ``GET /v1/managers/{manager_id}/portfolio``.
 
-from collections.abc import Collection, Sequence
+Written by ``AssignmentView``. A row holds from ``effective_from`` until before ``effective_to``, null for ever.
+"""
+
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -8,51 +11,20 @@ from decimal import Decimal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.contracts.assignment import CustomerAssigned
-from shared.infrastructure.database import copy, driver_of
-from shared.kernel.event import StoredEvent
+from services.assignment.domain.load import Burden
+from services.assignment.domain.policy import Policy
+from shared.infrastructure.database import driver_of
 
-_DELETE = """
-    DELETE FROM portfolio USING unnest($1::text[], $2::date[]) AS assigned (customer_id, effective_from)
-    WHERE portfolio.customer_id = assigned.customer_id AND portfolio.effective_from = assigned.effective_from
-"""
+IN_FORCE = (
+    "portfolio.effective_from <= :day AND (portfolio.effective_to IS NULL OR portfolio.effective_to > :day)"
+)
+"""Whether a row of the portfolio holds on ``:day``."""
 
-
-class PortfolioView:
-    """One row a customer, effective date and manager; the batch's last word for each customer and date."""
-
-    tables = ("portfolio",)
-
-    async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        latest = {
-            (event.fact.customer_id, event.fact.effective_from): event.fact.shares
-            for event in events
-            if isinstance(event.fact, CustomerAssigned)
-        }
-        if not latest:
-            return
-        driver = await driver_of(connection)
-        await driver.execute(_DELETE, *(list(column) for column in zip(*sorted(latest), strict=True)))
-        columns = ("customer_id", "effective_from", "manager_id", "share")
-        rows = [
-            (customer_id, day, share.manager_id, share.share)
-            for (customer_id, day), shares in sorted(latest.items())
-            for share in shares
-        ]
-        await copy(connection, "portfolio", columns, rows)
-
-
-HELD = """
-    WITH held AS (
-        SELECT customer_id, effective_from, share FROM portfolio
-        WHERE manager_id = :manager_id AND effective_from <= :day AND NOT EXISTS (
-            SELECT FROM assignment AS later
-            WHERE later.customer_id = portfolio.customer_id
-              AND later.effective_from > portfolio.effective_from AND later.effective_from <= :day
-        )
-    )
-"""
-"""What a manager looks after on ``:day``: shares with no later word on the customer in effect by then."""
+HELD = (
+    "WITH held AS (SELECT customer_id, effective_from, share FROM portfolio "  # noqa: S608  # constants
+    f"WHERE manager_id = :manager_id AND {IN_FORCE}) "
+)
+"""What a manager looks after on ``:day``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +76,9 @@ async def held(
 ) -> frozenset[str]:
     """Those of these customers whom the manager looks after on a day."""
     rows = await connection.execute(
-        text(HELD + "SELECT customer_id FROM held WHERE customer_id = ANY(:ids)"),  # noqa: S608  # constants
+        text(
+            HELD + "SELECT customer_id FROM held WHERE customer_id = ANY(:ids)"  # noqa: S608  # constants
+        ),
         {"manager_id": manager_id, "ids": list(customer_ids), "day": day},
     )
     return frozenset(rows.scalars())
@@ -117,16 +91,48 @@ async def leads(connection: AsyncConnection, customer_ids: Collection[str], day:
     """
     rows = await connection.execute(
         text(
-            """
-            SELECT DISTINCT ON (customer_id) customer_id, manager_id
-            FROM portfolio
-            WHERE customer_id = ANY(:ids) AND effective_from = (
-                SELECT max(effective_from) FROM assignment
-                WHERE assignment.customer_id = portfolio.customer_id AND effective_from <= :day
-            )
-            ORDER BY customer_id, share DESC, manager_id
-            """
+            "SELECT DISTINCT ON (customer_id) customer_id, manager_id FROM portfolio "  # noqa: S608  # constants
+            f"WHERE customer_id = ANY(:ids) AND {IN_FORCE} ORDER BY customer_id, share DESC, manager_id"
         ),
         {"ids": list(customer_ids), "day": day},
     )
     return {row.customer_id: row.manager_id for row in rows}
+
+
+async def left_behind(connection: AsyncConnection, manager_id: str, day: date) -> int:
+    """How many customers a manager has on a day or later."""
+    rows = await connection.execute(
+        text(
+            "SELECT count(DISTINCT customer_id) FROM portfolio "
+            "WHERE manager_id = :manager_id AND (effective_to IS NULL OR effective_to > :day)"
+        ),
+        {"manager_id": manager_id, "day": day},
+    )
+    return int(rows.scalar_one())
+
+
+async def burdens(
+    connection: AsyncConnection,
+    manager_ids: Collection[str],
+    without: Collection[str],
+    policy: Policy,
+    today: date,
+) -> Mapping[str, list[Burden]]:
+    """The loads of managers from today on, but for those that the customers ``without`` are."""
+    driver = await driver_of(connection)
+    rows = await driver.fetch(
+        """
+        SELECT manager_id, tier, greatest(effective_from, $3) AS starts, effective_to, sum(share) AS share
+        FROM portfolio JOIN customer USING (customer_id)
+        WHERE manager_id = ANY($1) AND (effective_to IS NULL OR effective_to > $3)
+          AND customer_id <> ALL($2)
+        GROUP BY manager_id, tier, starts, effective_to
+        """,
+        list(manager_ids),
+        list(without),
+        today,
+    )
+    loads: dict[str, list[Burden]] = {}
+    for manager_id, tier, starts, ends, share in rows:
+        loads.setdefault(manager_id, []).append(Burden(starts, ends, policy.tier(tier).weight * share))
+    return loads

@@ -9,19 +9,18 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assignment.domain.proposal import (
-    AssignmentProposed,
+    ChangeProposed,
     Command,
     Consulted,
+    Kind,
+    Open,
     ProposalApproved,
     ProposalRejected,
-    ProposeAssignment,
+    Propose,
+    stream_of,
 )
 from services.assignment.views import manager
-from shared.contracts.assignment import CustomerAssigned
 from shared.kernel.event import StoredEvent
-
-ASSIGNMENT = "assignment"
-"""The kind of a proposal whose content is a CustomerAssigned."""
 
 _OPEN = text(
     "INSERT INTO proposal (proposal_id, key, kind, content, status, proposed_by, proposed_at) "
@@ -42,18 +41,18 @@ class ProposalView:
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         for event in events:
             fact = event.fact
-            if isinstance(fact, AssignmentProposed):
+            if isinstance(fact, ChangeProposed):
                 await connection.execute(_OPEN, _opened(event, fact))
             elif isinstance(fact, ProposalApproved | ProposalRejected):
                 await connection.execute(_CLOSE, decision(event, fact))
 
 
-def _opened(event: StoredEvent, fact: AssignmentProposed) -> dict[str, object]:
+def _opened(event: StoredEvent, fact: ChangeProposed) -> dict[str, object]:
     return {
         "proposal_id": fact.proposal_id,
         "key": fact.key,
-        "kind": ASSIGNMENT,
-        "content": fact.assignment.to_json().decode(),
+        "kind": fact.kind,
+        "content": orjson.dumps(fact.content).decode(),
         "proposed_by": fact.proposed_by,
         "proposed_at": event.recorded_at,
     }
@@ -87,7 +86,7 @@ class Proposal:
 
     @property
     def stream(self) -> str:
-        return f"proposal-{self.key}#{self.proposal_id}"
+        return stream_of(self.key, self.proposal_id)
 
     def shown(self) -> dict[str, object]:
         """As callers see it."""
@@ -104,17 +103,17 @@ _SELECT = """
 
 
 async def consult(connection: AsyncConnection, commands: Sequence[Command]) -> Consulted:
-    """The managers on record among those named, and what is proposed already for the same customers."""
-    wanted = [command.assigned for command in commands if isinstance(command, ProposeAssignment)]
-    if not wanted:
+    """The managers on record among those named, and what is proposed already for the same aggregates."""
+    proposed = [command for command in commands if isinstance(command, Propose)]
+    if not proposed:
         return Consulted()
-    named = {share.manager_id for assigned in wanted for share in assigned.shares}
     rows = await connection.execute(
-        text(_SELECT + " WHERE key = ANY(:keys) AND kind = :kind AND status = 'open'"),
-        {"keys": [assigned.customer_id for assigned in wanted], "kind": ASSIGNMENT},
+        text(_SELECT + " WHERE key = ANY(:keys) AND status = 'open'"),
+        {"keys": [command.key for command in proposed]},
     )
-    proposed = {row.proposal_id: CustomerAssigned.model_validate_json(row.content) for row in rows}
-    return Consulted(await manager.known(connection, named), proposed)
+    waiting = [Open(row.proposal_id, Kind(row.kind), row.key, orjson.loads(row.content)) for row in rows]
+    named = frozenset[str]().union(*(command.managers for command in proposed))
+    return Consulted(await manager.known(connection, named), waiting)
 
 
 async def find(connection: AsyncConnection, proposal_id: str) -> Proposal | None:
@@ -124,13 +123,15 @@ async def find(connection: AsyncConnection, proposal_id: str) -> Proposal | None
     return Proposal(**row._mapping) if row else None
 
 
-async def listed(connection: AsyncConnection, after: str, limit: int, status: str | None) -> list[Proposal]:
-    """Proposals in the order in which they were made beyond a place; all, or those of a status."""
+async def listed(
+    connection: AsyncConnection, after: str, limit: int, status: str | None, kind: str | None
+) -> list[Proposal]:
+    """Proposals in the order in which they were made beyond a place; all, or those of a status or kind."""
     rows = await connection.execute(
         text(
             _SELECT + " WHERE proposal_id > :after AND (cast(:status AS text) IS NULL OR status = :status) "
-            "ORDER BY proposal_id LIMIT :limit"
+            "AND (cast(:kind AS text) IS NULL OR kind = :kind) ORDER BY proposal_id LIMIT :limit"
         ),
-        {"after": after, "limit": limit, "status": status},
+        {"after": after, "limit": limit, "status": status, "kind": kind},
     )
     return [Proposal(**row._mapping) for row in rows]

@@ -26,7 +26,7 @@ from services.ledger.views import organisation, statement
 from shared.infrastructure.auth import Principal
 from shared.infrastructure.http.results import PeriodQuery, Reader, own_centre
 from shared.kernel.books import Book
-from shared.kernel.period import Period
+from shared.kernel.period import Period, last_day
 
 router = APIRouter(prefix="/v1/books", tags=["hierarchy"])
 
@@ -66,12 +66,13 @@ async def get_manager_hierarchy(
 ) -> dict[str, Any]:
     """Branches, teams or managers with the sums of the managers below them (for a manager: their own figures only).
 
-    A manager counts where the latest word puts them, in all periods; with `known_at`, the latest word at that
-    moment. Who has no branch or team stands under null, as `unassigned` does.
+    A manager counts, with the whole period, where they stand on its last day: a transfer counts from its effective
+    date on, and with `known_at` only words recorded by then do. Who has no branch or team stands under null, as
+    `unassigned` does.
     """
     async with request.app.state.database.snapshot() as connection:
         stated = await statements_for(connection, caller, Book.MANAGER, period, known_at)
-        places = await organisation.places(connection, known_at)
+        places = await organisation.places(connection, last_day(period.last), known_at)
     cells: list[tuple[Path, Statement]] = [
         ((*places.get(one.centre_id, NOWHERE), one.centre_id), one) for one in stated
     ]

@@ -121,7 +121,7 @@ class EntryBooked(NamedTuple):
         return legs
 
     def to_json(self) -> bytes:
-        """The contract's EntryBooked, with the shares, loan, moves and source data that explain it."""
+        """The contract's EntryBooked, with the shares, policy, moves and source data that explain it."""
         lines = _money(self.lines)
         adjusts = self.adjusts_period
         return orjson.dumps(

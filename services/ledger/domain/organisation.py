@@ -6,36 +6,39 @@ centres below it, so both sides end in the same bank.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple
 
-import orjson
-
 from services.ledger.domain.statement import Statement, total
-from shared.contracts.assignment import ManagerRegistered
+from shared.contracts.assignment import ManagerRegistered, ManagerTransferred
 from shared.contracts.types import BusinessDate, CentreId, Contract, Id
 from shared.kernel.books import Book
 from shared.kernel.decider import Decider
 from shared.kernel.event import Fact
-from shared.kernel.period import Period
+from shared.kernel.period import FIRST_YEAR, Period
+
+SINCE_EVER = date(FIRST_YEAR, 1, 1)
+"""From when on a manager belongs where the registration says: before all business dates there can be."""
 
 # --- commands ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceManager:
-    """Take note of where a manager belongs, as the assignment service says."""
+    """Take note of where a manager belongs, as the assignment service says: since ever, or from a day on."""
 
-    registered: ManagerRegistered
+    word: ManagerRegistered | ManagerTransferred
 
     @property
     def placed(self) -> "ManagerPlaced":
         """What of the message is the ledger's affair."""
-        one = self.registered
+        word = self.word
         return ManagerPlaced(
-            manager_id=one.manager_id,
-            branch_id=one.branch_id,
-            team_id=one.team_id,
-            business_date=one.business_date,
+            manager_id=word.manager_id,
+            branch_id=word.branch_id,
+            team_id=word.team_id,
+            effective_from=word.effective_from if isinstance(word, ManagerTransferred) else SINCE_EVER,
+            business_date=word.business_date,
         )
 
 
@@ -43,11 +46,14 @@ class PlaceManager:
 
 
 class ManagerPlaced(Contract):
-    """A manager belongs to a branch (支行) and maybe to a team (团队). The latest word counts, for all periods."""
+    """A manager belongs to a branch (支行) and maybe to a team (团队), from ``effective_from`` on until the next
+    effective date of the manager. A later word for the same date replaces the earlier one; old ones name no date.
+    """
 
     manager_id: CentreId
     branch_id: Id
     team_id: Id | None = None
+    effective_from: BusinessDate = SINCE_EVER
     business_date: BusinessDate
 
     @property
@@ -65,7 +71,7 @@ def decide(command: PlaceManager, _: None, __: None) -> Sequence[Fact]:
 
 def same(command: PlaceManager, stored: str) -> bool:
     """Whether a message that came again says what was stored for the first of its id."""
-    return bool(orjson.loads(stored) == orjson.loads(command.placed.to_json()))
+    return ManagerPlaced.model_validate_json(stored) == command.placed
 
 
 DECIDER: Decider[PlaceManager, None, None] = Decider(

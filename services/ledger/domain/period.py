@@ -44,6 +44,9 @@ STREAM = "period-bank"
 CAUSE_TYPE = PeriodClosed.__name__
 """The cause of the entries of a close."""
 
+_FIELDS_OF_CUSTOMER = set(CustomerResultStated.model_fields)
+"""Shared by all that a close states: each would have a set of its own, half a kilobyte a customer."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClosePeriod:
@@ -54,10 +57,11 @@ class ClosePeriod:
 
 @dataclass(frozen=True, slots=True)
 class CustomerMonth:
-    """A customer's lines in the closing month, and the stocks at its end."""
+    """A customer's lines in the closing month, the stocks at its end, and the codes of its products in order."""
 
     lines: Mapping[Line, int]
     stocks: Mapping[Line, int]
+    products: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,10 +238,12 @@ def _stated(month: int, before: BeforeClose, entries: Sequence[EntryBooked]) -> 
             )
     for customer_id, customer in sorted(before.customers.items()):
         yield CustomerResultStated.model_construct(
+            _FIELDS_OF_CUSTOMER,
             customer_id=customer_id,
             period=period,
             lines=dict(customer.lines),
             stocks=dict(customer.stocks),
+            products=customer.products,
         )
 
 

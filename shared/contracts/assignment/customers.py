@@ -26,6 +26,47 @@ class CustomerRegistered(Contract):
         return f"customer-{self.customer_id}"
 
 
+class CustomerMoved(Contract):
+    """Where a customer belongs, or what it does, has changed: all of it, as it is from now on."""
+
+    customer_id: Id
+    kind: Id
+    region: Text
+    industry: Text
+    branch_id: Id
+    business_date: BusinessDate
+
+    @property
+    def stream(self) -> str:
+        return f"customer-{self.customer_id}"
+
+
+class CustomerTierChanged(Contract):
+    """A customer's tier (客户分层) is another from a day on."""
+
+    customer_id: Id
+    tier: Id
+    previous_tier: Id
+    reason: Text
+    business_date: BusinessDate
+
+    @property
+    def stream(self) -> str:
+        return f"customer-{self.customer_id}"
+
+
+class PersonalDataErased(Contract):
+    """The personal data of a customer can be read no more, by nobody; everything else about it stays."""
+
+    customer_id: Id
+    reason: Text
+    business_date: BusinessDate
+
+    @property
+    def stream(self) -> str:
+        return f"customer-{self.customer_id}"
+
+
 class ManagerShare(Contract):
     """One manager's part of a customer."""
 

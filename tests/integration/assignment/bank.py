@@ -27,7 +27,13 @@ class Bank:
         return self.service.client(Role.MANAGER, subject=manager_id)
 
     async def hire(self, manager_id: str, name: str = "王小明") -> httpx.Response:
-        body = {"manager_id": manager_id, "name": name, "branch_id": "b1", "grade": "manager-2"}
+        body = {
+            "manager_id": manager_id,
+            "name": name,
+            "branch_id": "b1",
+            "grade": "manager-2",
+            "confidentiality_signed_on": "2012-03-01",
+        }
         return await self.assigner.post("/v1/managers", json=body)
 
     async def welcome(self, customer_id: str, name: str = "恒瑞纺织") -> httpx.Response:

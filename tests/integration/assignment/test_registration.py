@@ -21,13 +21,18 @@ async def test_a_manager_is_registered_and_shown_with_a_version(bank: Bank) -> N
     made = await bank.assigner.post("/v1/managers", json=body)
     assert (made.status_code, made.headers["etag"]) == (201, '"1"')
     found = await bank.assigner.get("/v1/managers/m3")
-    assert found.json() == {**body, "name": "赵敏"}
+    assert found.json() == {**body, "name": "赵敏", "status": "confirmed", "departed_on": None}
     assert found.headers["etag"] == '"1"'
 
 
 async def test_a_customer_is_registered_and_shown_with_a_version(bank: Bank) -> None:
-    found = await bank.assigner.get("/v1/customers/c1")
-    assert (found.json(), found.headers["etag"]) == (customer("c1", "恒瑞纺织"), '"1"')
+    found = await bank.auditor.get("/v1/customers/c1")
+    expected = {
+        **customer("c1", "恒瑞纺织"),
+        "registered_on": bank.today.isoformat(),
+        "profile": {"name": "恒瑞纺织"},
+    }
+    assert (found.json(), found.headers["etag"]) == (expected, '"1"')
 
 
 @pytest.mark.parametrize("path", ["/v1/managers/m9", "/v1/customers/c9", "/v1/managers/m9/portfolio"])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
@@ -11,17 +12,32 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.infrastructure import replay
 from shared.infrastructure.command_desk import accepted
-from shared.infrastructure.command_handler import Accepted, Duplicate, Outcome, Refused, Submission
+from shared.infrastructure.command_handler import (
+    Accepted,
+    Aggregate,
+    CommandHandler,
+    Duplicate,
+    Outcome,
+    Refused,
+    Submission,
+    stateless,
+)
 from shared.infrastructure.database import Database, is_conflict
 from shared.infrastructure.dead_letters import letter_of
 from shared.infrastructure.event_store import now
+from shared.kernel.decider import Decider
 from shared.kernel.errors import Refusal, StaleVersion
-from shared.kernel.event import StoredEvent
+from shared.kernel.event import Origin, StoredEvent
 from tests.support.aggregate import (
+    AGGREGATE,
     CURSED,
+    DAY,
     HISTORY,
     VIEWS,
+    CoinsPut,
+    CoinsTaken,
     Command,
+    Fact,
     Put,
     Take,
     contents,
@@ -207,6 +223,54 @@ async def test_a_view_that_fails_rolls_back_the_whole_batch(jars: Database) -> N
 async def test_a_view_is_not_troubled_when_nothing_happened(jars: Database) -> None:
     outcomes = await work(jars, [wish(Take("a", 1)), wish(Put("a", 0))], BrokenView())
     assert kinds(outcomes) == ["Refused", "Accepted"]
+
+
+# --- a decider that is alone ---
+
+
+@dataclass(frozen=True)
+class Pour:
+    """Empty so many coins from one jar into another one of its shard."""
+
+    jar: str
+    into: str
+    coins: int
+
+
+def _pour(command: Pour, _: None, __: None) -> list[Fact]:
+    return [CoinsTaken(command.jar, command.coins, DAY), CoinsPut(command.into, command.coins, DAY)]
+
+
+POUR: Decider[Pour, None, None] = Decider(
+    lambda command: f"jar-{command.jar}", None, _pour, lambda _, __: None
+)
+
+
+async def test_a_decider_that_is_alone_may_write_to_streams_of_others_in_its_shard(jars: Database) -> None:
+    one, other, third = jars_in_shard(3, 3)
+    handler = CommandHandler([AGGREGATE, Aggregate(POUR, stateless, alone=True)], VIEWS)
+    origin = Origin("tester", "test")
+    await work(jars, [wish(Put(other, 1))])
+    batch = [
+        wish(Put(one, 9)),
+        Submission(POUR, Pour(one, other, 2), origin),
+        Submission(POUR, Pour(one, third, 3), origin),
+        wish(Take(other, 3)),
+        wish(Put(third, 1)),
+    ]
+    async with jars.begin() as connection:
+        outcomes = await handler.work(connection, batch)
+    assert kinds(outcomes) == ["Accepted"] * 5
+    assert await contents(jars) == {one: 4, other: 0, third: 4}
+    rows = await rows_of(
+        jars, "SELECT stream, array_agg(version ORDER BY position) FROM event GROUP BY stream"
+    )
+    assert {stream: list(versions) for stream, versions in rows} == {
+        f"jar-{one}": [1, 2, 3],
+        f"jar-{other}": [1, 2, 3, 4],
+        f"jar-{third}": [1, 2],
+    }
+    assert await replay.verify(jars, VIEWS, HISTORY, lambda *_: None) is None
 
 
 # --- properties ---

@@ -114,6 +114,22 @@ def registered(event_id: str, manager_id: str, branch_id: str, team_id: str | No
     )
 
 
+def transferred(
+    event_id: str, manager_id: str, effective_from: str, branch_id: str, team_id: str | None = None
+) -> CloudEvent:
+    """The assignment service's message."""
+    data = {
+        "manager_id": manager_id,
+        "branch_id": branch_id,
+        **({"team_id": team_id} if team_id else {}),
+        "effective_from": effective_from,
+        "reason": "agreed",
+    }
+    return CloudEvent(
+        event_id, "ManagerTransferred", assignment.SOURCE, orjson.dumps(data), subject=manager_id
+    )
+
+
 @asynccontextmanager
 async def opened(postgres_url: str) -> AsyncIterator[Bank]:
     """The bank of the worked example on a fresh database, before its first core event."""

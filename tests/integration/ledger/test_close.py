@@ -99,6 +99,27 @@ async def test_the_close_is_told_with_the_results_of_everybody(closed: Bank) -> 
         "interest_income": 250000,
         "risk_charge": -15000000,
     }
+    c1 = ledger.CustomerResultStated.model_validate_json(by_id["result-2026-07~customer~c1"].data)
+    assert (c1.products, c2.products) == (("AGT", "DEM"), ("DEM", "TRM"))
+
+
+async def test_an_entry_tells_its_loan_as_the_ledger_keeps_it(closed: Bank) -> None:
+    entries = [
+        ledger.EntryBooked.model_validate_json(message.data)
+        for message in await published(closed)
+        if message.type == "EntryBooked"
+    ]
+    told = {entry.loan.loan_id: entry.loan for entry in entries if entry.loan is not None}
+    assert {entry.cause.type for entry in entries if entry.loan is not None} == {
+        "LoanDisbursed",
+        "LoanReclassified",
+        "LoanRepaid",
+    }
+    kept = await closed.service.rows("SELECT loan_id, loan_class::text, outstanding, held, closed FROM loan")
+    assert kept == [
+        (loan_id, loan.loan_class.value, loan.outstanding, loan.held, loan.closed)
+        for loan_id, loan in told.items()
+    ]
 
 
 async def test_an_entry_of_the_close_says_what_it_was_computed_from(closed: Bank) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from shared.contracts import assignment, core_banking
 from shared.infrastructure.event_log import Message
-from tests.integration.ledger.bank import Bank, opened, registered
+from tests.integration.ledger.bank import Bank, opened, registered, transferred
 from tests.support.reference import WORKED_EXAMPLE, core_event
 
 L1 = {"customer_id": "c2", "product_code": "TRM", "loan_id": "l1"}
@@ -27,7 +27,7 @@ async def fill(bank: Bank) -> None:
     )
     await bank.service.publish(
         assignment.TOPIC, registered("r1", "m1", "b1", "t1"), registered("r2", "m2", "b1"),
-        registered("r3", "m1", "b2", "t3"),
+        registered("r3", "m1", "b2", "t3"), transferred("t1", "m1", "2026-08-15", "b1"),
     )  # fmt: skip
     await bank.service.caught_up()
     for number in range(8):

@@ -17,6 +17,7 @@ from services.assignment.domain.customer import (
 from shared.contracts import assignment as contract
 from shared.contracts.assignment import CustomerAssigned, ManagerShare
 from shared.kernel.errors import Refusal
+from tests.support.staff import staff
 
 TODAY = date(2026, 1, 15)
 YESTERDAY, TOMORROW = TODAY - timedelta(days=1), TODAY + timedelta(days=1)
@@ -33,8 +34,8 @@ REGISTER = RegisterCustomer(
     "恒瑞纺织",
 )
 SEALED = Consulted(sealed={REGISTER: "v1.c2VhbGVk"})
-MANAGERS = Consulted(managers=frozenset({"m1", "m2"}))
-ON_RECORD = Customer(registered=True)
+MANAGERS = Consulted(staff=staff("m1", "m2"))
+ON_RECORD = Customer(tier="gold")
 
 
 def assigned(day: date, reason: str = "agreed", **shares: str) -> CustomerAssigned:

@@ -8,27 +8,27 @@ from services.assignment.domain import proposal as proposals
 from services.assignment.domain.proposal import (
     DECIDER,
     AlreadyProposed,
-    AssignmentProposed,
+    ChangeProposed,
     Consulted,
     DecideProposal,
+    Kind,
+    Open,
     Proposal,
     ProposalApproved,
     ProposalRejected,
-    ProposeAssignment,
+    Propose,
 )
-from shared.contracts.assignment import CustomerAssigned, ManagerShare
 from shared.kernel.errors import Refusal
 
-TODAY, PAST = date(2026, 1, 15), date(2025, 6, 1)
+TODAY = date(2026, 1, 15)
 MANAGERS = frozenset({"m1", "m2"})
 
 
-def assigned(customer_id: str = "c1", day: date = PAST, **shares: str) -> CustomerAssigned:
-    parts = tuple(ManagerShare(manager_id=manager, share=share) for manager, share in shares.items())
-    return CustomerAssigned(customer_id=customer_id, shares=parts, effective_from=day, reason="agreed")
+def propose(kind: Kind = Kind.ASSIGNMENT, key: str = "c1", **content: str) -> Propose:
+    return Propose("p1", kind, key, content, "ann", TODAY, frozenset({"m1", "m2"}))
 
 
-PROPOSE = ProposeAssignment("p1", assigned(m1="0.6", m2="0.4"), "ann", TODAY)
+PROPOSE = propose(shares="m1 0.6, m2 0.4", reason="agreed")
 OPEN = Proposal("ann", open=True)
 
 
@@ -36,39 +36,68 @@ def decision(by: str, *, approve: bool = True) -> DecideProposal:
     return DecideProposal("p1", "c1", approve, by, TODAY, "seen")
 
 
-def test_a_proposal_says_who_wants_what_and_lies_in_the_customers_shard() -> None:
+def test_a_proposal_says_who_wants_what_and_lies_in_the_shard_of_what_it_concerns() -> None:
     [fact] = proposals.decide(PROPOSE, Proposal(), Consulted(MANAGERS))
-    assert fact == AssignmentProposed(
-        proposal_id="p1", key="c1", business_date=TODAY, proposed_by="ann", assignment=PROPOSE.assigned
+    assert fact == ChangeProposed(
+        proposal_id="p1",
+        key="c1",
+        business_date=TODAY,
+        kind=Kind.ASSIGNMENT,
+        proposed_by="ann",
+        content=dict(PROPOSE.content),
     )
     assert DECIDER.stream(PROPOSE) == DECIDER.stream(decision("bob")) == fact.stream == "proposal-c1#p1"
     assert proposals.evolve(Proposal(), fact) == OPEN
+    assert ChangeProposed.model_validate_json(fact.to_json()) == fact
 
 
 def test_a_proposal_with_a_manager_who_is_not_on_record_is_refused() -> None:
     with pytest.raises(Refusal) as refused:
         proposals.decide(PROPOSE, Proposal(), Consulted(frozenset({"m1"})))
-    assert (refused.value.rule, refused.value.field) == ("manager-is-known", "shares.1.manager_id")
+    assert (refused.value.rule, refused.value.detail) == ("manager-is-known", "there is no manager m2")
 
 
-def test_the_same_proposed_again_is_the_proposal_that_is_open() -> None:
-    known = Consulted(MANAGERS, {"p7": assigned(m2="0.4", m1="0.6")})
+def waiting(like: Propose) -> Consulted:
+    return Consulted(MANAGERS, [Open("p7", like.kind, like.key, like.content)])
+
+
+def test_the_same_proposed_again_for_another_reason_is_the_proposal_that_is_open() -> None:
+    known = waiting(propose(shares="m1 0.6, m2 0.4", reason="in other words"))
     with pytest.raises(AlreadyProposed) as refused:
         proposals.decide(PROPOSE, Proposal(), known)
     assert refused.value.proposal_id == "p7"
 
 
+def test_the_same_proposed_twice_in_one_batch_is_one_proposal() -> None:
+    [fact] = proposals.decide(PROPOSE, Proposal(), Consulted(MANAGERS))
+    known = proposals.follow(Consulted(MANAGERS), fact)
+    with pytest.raises(AlreadyProposed):
+        proposals.decide(PROPOSE, Proposal(), known)
+    [decided] = proposals.decide(decision("bob"), OPEN, known)
+    assert proposals.follow(known, decided) == known
+
+
 @pytest.mark.parametrize(
     "other",
     [
-        assigned("c2", m1="0.6", m2="0.4"),
-        assigned(day=date(2025, 6, 2), m1="0.6", m2="0.4"),
-        assigned(m1="0.5", m2="0.5"),
+        propose(key="c2", shares="m1 0.6, m2 0.4"),
+        propose(Kind.TIER, shares="m1 0.6, m2 0.4"),
+        propose(shares="m1 0.5, m2 0.5"),
     ],
 )
-def test_another_customer_day_or_share_makes_another_proposal(other: CustomerAssigned) -> None:
-    [fact] = proposals.decide(PROPOSE, Proposal(), Consulted(MANAGERS, {"p7": other}))
-    assert isinstance(fact, AssignmentProposed)
+def test_another_aggregate_kind_or_content_makes_another_proposal(other: Propose) -> None:
+    [fact] = proposals.decide(PROPOSE, Proposal(), waiting(other))
+    assert isinstance(fact, ChangeProposed)
+
+
+def test_a_proposal_of_the_first_shape_is_read_as_one_of_todays() -> None:
+    data = (
+        '{"proposal_id":"p1","key":"c1","business_date":"2026-01-15","proposed_by":"ann","assignment":{"customer_id":'
+        '"c1","shares":[{"manager_id":"m1","share":"1"}],"effective_from":"2025-06-01","reason":"agreed"}}'
+    )
+    read = proposals.read_assignment_proposed(data)
+    assert (read.kind, read.proposed_by, read.stream) == (Kind.ASSIGNMENT, "ann", "proposal-c1#p1")
+    assert read.content["shares"] == [{"manager_id": "m1", "share": "1"}]
 
 
 @pytest.mark.parametrize(("approve", "event"), [(True, ProposalApproved), (False, ProposalRejected)])

@@ -7,7 +7,7 @@ import pytest
 
 from services.assignment.domain.customer import CustomerRegistered
 from services.assignment.domain.manager import ManagerRegistered
-from services.assignment.main import PUBLICATIONS, READERS
+from services.assignment.main import EVENTS, PUBLICATIONS, READERS
 from shared.contracts.assignment import CustomerAssigned, ManagerShare
 
 MANAGER = ManagerRegistered(
@@ -64,5 +64,11 @@ def test_a_stored_event_is_read_back_as_it_was(
     assert READERS[type(fact).__name__](fact.to_json().decode()) == fact
 
 
-def test_proposals_are_the_services_own_affair() -> None:
-    assert set(READERS) - set(PUBLICATIONS) == {"AssignmentProposed", "ProposalApproved", "ProposalRejected"}
+def test_what_is_not_told_to_others_is_the_services_own_affair() -> None:
+    assert set(PUBLICATIONS) - {"MessageRefused"} == set(EVENTS)
+    assert not {"ChangeProposed", "ProposalApproved", "ProfileChanged", "PolicySet"} & set(PUBLICATIONS)
+
+
+def test_no_published_event_has_a_field_for_what_is_sealed_or_for_a_name() -> None:
+    fields = {field for event in EVENTS.values() for field in event.model_fields}
+    assert not fields & {"sealed", "note", "text", "plan", "profile", "phone", "comment"}

@@ -12,10 +12,11 @@ from services.assignment.domain import customer as customers
 from services.assignment.domain.customer import AssignCustomer, Consulted, Customer
 from services.assignment.domain.timeline import Timeline
 from shared.contracts.assignment import CustomerAssigned, ManagerShare
+from tests.support.staff import staff
 
 FIRST, TODAY = date(2026, 1, 1), date(2026, 1, 15)
 MANAGERS = ("m1", "m2", "m3", "m4")
-ON_RECORD = Consulted(managers=frozenset(MANAGERS))
+ON_RECORD = Consulted(staff=staff(*MANAGERS))
 SPAN = 30
 
 days = st.integers(0, SPAN).map(lambda number: FIRST + timedelta(days=number))
@@ -55,7 +56,7 @@ def handled(customer: Customer, one: CustomerAssigned) -> tuple[Customer, list[C
 
 def after(sequence: Sequence[CustomerAssigned]) -> tuple[Customer, list[CustomerAssigned]]:
     """A customer on record after a sequence of assignments, and all events it gave."""
-    customer, history = Customer(registered=True), []
+    customer, history = Customer(tier="gold"), []
     for one in sequence:
         customer, events = handled(customer, one)
         history += events
@@ -108,7 +109,7 @@ def test_a_replaced_entry_stays_in_the_history(sequence: list[CustomerAssigned])
 
 @given(assignments)
 def test_handling_anything_twice_changes_nothing(sequence: list[CustomerAssigned]) -> None:
-    customer = Customer(registered=True)
+    customer = Customer(tier="gold")
     for one in sequence:
         customer, _ = handled(customer, one)
         assert handled(customer, one) == (customer, [])

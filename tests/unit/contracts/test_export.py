@@ -100,7 +100,10 @@ def test_a_service_shows_what_it_sends_and_receives_only() -> None:
 def test_a_reader_that_takes_up_some_types_names_them() -> None:
     received = DOCUMENT["operations"]["ledger.receive.assignment.events"]["messages"]
     channel = "#/channels/assignment.events/messages"
-    assert received == [{"$ref": f"{channel}/{name}"} for name in ("ManagerRegistered", "CustomerAssigned")]
+    assert received == [
+        {"$ref": f"{channel}/{name}"}
+        for name in ("ManagerRegistered", "ManagerTransferred", "CustomerAssigned")
+    ]
     all_of_it = DOCUMENT["operations"]["ledger.receive.core-banking.postings"]["messages"]
     assert len(all_of_it) == len(CORE_EVENTS)
     for topic in TOPICS:

@@ -226,6 +226,7 @@ _customer_months = st.builds(
     CustomerMonth,
     st.dictionaries(st.sampled_from(Line), some_sum, max_size=3),
     st.fixed_dictionaries({Line.DEPOSIT_BALANCE: some_sum, Line.LOAN_BALANCE: some_sum}),
+    st.sets(st.sampled_from(["DEM", "TRM", "AGT"])).map(lambda codes: tuple(sorted(codes))),
 )
 
 

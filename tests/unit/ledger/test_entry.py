@@ -1,6 +1,6 @@
 """Entries: both books balanced, and the same after a round trip through their stored form."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,20 @@ def assert_keeps_contract(entry: EntryBooked) -> None:
         assert {line: sum(centres.values()) for line, centres in told.books[book].items()} == told.lines
     assert (told.customer_id, told.account_id) == (entry.customer_id, entry.account_id)
     assert (told.product_code, told.department_id) == (entry.product_code, entry.department_id)
+    assert told.loan == loan_told(entry.loan)
+
+
+def loan_told(loan: Loan | None) -> contract.LoanAfter | None:
+    """What is told of a loan."""
+    if loan is None:
+        return None
+    return contract.LoanAfter.model_construct(
+        loan_id=loan.loan_id,
+        loan_class=loan.loan_class,
+        outstanding=loan.outstanding,
+        held=loan.held,
+        closed=loan.closed,
+    )
 
 
 @pytest.mark.parametrize("number", range(len(WORKED_EXAMPLE)))
@@ -267,6 +281,34 @@ def test_what_changes_hands_are_legs_of_the_manager_book_with_a_date_and_month_o
             "deposits",
         ),
     ]
+
+
+def told_of(data: bytes | str) -> contract.LoanAfter | None:
+    """What others read of the loan of an entry."""
+    return contract.EntryBooked.model_validate_json(data).loan
+
+
+def test_a_loan_is_told_as_it_stands_after_each_event(lent: Callable[..., EntryBooked]) -> None:
+    worse = told_of(lent("LoanReclassified", to_class="doubtful").to_json())
+    assert worse == loan_told(Loan("l1", "c2", 100000, 50000, LoanClass.DOUBTFUL))
+    assert worse is not None
+    assert told_of(lent("LoanRepaid", principal="600.00", interest="1.00").to_json()) == worse.model_copy(
+        update={"outstanding": 40000, "held": 20000}
+    )
+    written_off = told_of(lent("LoanWrittenOff").to_json())
+    assert written_off == worse.model_copy(update={"outstanding": 0, "held": 0, "closed": True})
+    assert told_of(lent("LoanRecovered", amount="5.00").to_json()) == written_off
+
+
+def test_an_entry_stored_long_ago_tells_its_loan_and_one_without_a_loan_tells_none(desk: Desk) -> None:
+    told = told_of(GOLDEN.read_text())
+    assert told is not None
+    assert (told.loan_class, told.outstanding, told.held) == (LoanClass.SUBSTANDARD, 50000000, 15000000)
+    assert told_of(desk.book(WORKED_EXAMPLE[0]).to_json()) is None
+    moved = moving(a_move("m1", -500), a_move("m2", 500))._replace(loan=Loan("l1", "c1", 7))
+    summary = told_of(summary_of_moves(moved.to_json().decode()))
+    assert summary is not None
+    assert summary.outstanding == 7, "a late entry has a loan and lets stocks change hands"
 
 
 def test_an_entry_without_moves_does_not_speak_of_them(desk: Desk) -> None:

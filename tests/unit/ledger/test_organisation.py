@@ -1,7 +1,9 @@
 """Where managers belong, and statements added up along the two hierarchies."""
 
+from collections.abc import Callable
 from datetime import date
 from itertools import pairwise
+from pathlib import Path as File
 from typing import Any
 
 import orjson
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from services.ledger.domain.organisation import (
     DECIDER,
     NONE,
+    SINCE_EVER,
     ManagerPlaced,
     Path,
     PlaceManager,
@@ -20,18 +23,25 @@ from services.ledger.domain.organisation import (
     same,
 )
 from services.ledger.domain.statement import Statement, state, total
-from shared.contracts.assignment import ManagerRegistered
+from shared.contracts.assignment import ManagerRegistered, ManagerTransferred
 from shared.infrastructure.event_store import shard_of_stream
 from shared.kernel.books import Book, Line
 from shared.kernel.period import Period
 
 JULY = Period.parse("2026-07")
+OLD = (File(__file__).parent / "golden" / "ManagerPlaced.json").read_text()
 
 
 def registered(**more: Any) -> PlaceManager:
     data = {"manager_id": "m1", "branch_id": "b1", "team_id": "t1", "grade": "trainee",
             "hired_on": "2026-01-01", "business_date": "2026-07-01", **more}  # fmt: skip
     return PlaceManager(ManagerRegistered.model_validate(data))
+
+
+def transferred(**more: Any) -> PlaceManager:
+    data = {"manager_id": "m1", "branch_id": "b2", "team_id": "t3", "effective_from": "2026-09-01",
+            "reason": "new branch", **more}  # fmt: skip
+    return PlaceManager(ManagerTransferred.model_validate(data))
 
 
 def placed(command: PlaceManager) -> ManagerPlaced:
@@ -50,11 +60,25 @@ def test_a_registered_manager_is_placed_in_a_stream_of_the_own_shard() -> None:
     assert shard_of_stream(fact.stream) == shard_of_stream("manager-m1")
 
 
+def test_a_registration_holds_since_ever_and_a_transfer_from_its_effective_date_on() -> None:
+    assert placed(registered()).effective_from == SINCE_EVER == date(1900, 1, 1)
+    fact = placed(transferred())
+    assert (fact.manager_id, fact.branch_id, fact.team_id) == ("m1", "b2", "t3")
+    assert fact.effective_from == fact.business_date == date(2026, 9, 1)
+    assert fact.stream == placed(registered()).stream
+
+
 @pytest.mark.parametrize("team", ["t1", None])
-def test_a_place_is_stored_and_read_back(team: str | None) -> None:
-    fact = placed(registered(team_id=team))
+@pytest.mark.parametrize("command", [registered, transferred])
+def test_a_place_is_stored_and_read_back(command: Callable[..., PlaceManager], team: str | None) -> None:
+    fact = placed(command(team_id=team))
     assert ManagerPlaced.model_validate_json(fact.to_json()) == fact
     assert orjson.loads(fact.to_json()).get("team_id") == team
+
+
+def test_a_place_stored_before_there_were_transfers_holds_since_ever() -> None:
+    assert "effective_from" not in orjson.loads(OLD)
+    assert ManagerPlaced.model_validate_json(OLD) == placed(registered())
 
 
 def test_a_message_that_comes_again_is_the_same_unless_it_places_the_manager_elsewhere() -> None:
@@ -63,6 +87,11 @@ def test_a_message_that_comes_again_is_the_same_unless_it_places_the_manager_els
     assert same(registered(grade="principal"), stored), "the grade is not the ledger's affair"
     assert not same(registered(team_id=None), stored)
     assert not same(registered(branch_id="b2"), stored)
+    assert same(registered(), OLD)
+    moved = placed(transferred()).to_json().decode()
+    assert same(transferred(reason="said otherwise"), moved), "neither is the reason"
+    assert not same(transferred(effective_from="2026-09-02"), moved)
+    assert not same(registered(branch_id="b2", team_id="t3", business_date="2026-09-01"), moved)
 
 
 @pytest.mark.parametrize(

@@ -98,8 +98,12 @@ def july() -> BeforeClose:
             for book, by_centre in flows.items()
         },
         customers={
-            "c2": CustomerMonth({deposit: 10000001, interest: 250000}, {deposit: 10000001, loan: 50000000}),
-            "c1": CustomerMonth({deposit: 90000000, fee: 80000}, {deposit: 90000000, loan: 0}),
+            "c2": CustomerMonth(
+                {deposit: 10000001, interest: 250000}, {deposit: 10000001, loan: 50000000}, ("DEM", "TRM")
+            ),
+            "c1": CustomerMonth(
+                {deposit: 90000000, fee: 80000}, {deposit: 90000000, loan: 0}, ("AGT", "DEM")
+            ),
         },
         position=POSITION,
         entries=6,
@@ -260,6 +264,15 @@ def test_a_customers_month_is_stated_with_the_stocks_at_its_end(july: BeforeClos
     _, of_c2 = [fact for fact in close(july, JULY) if isinstance(fact, CustomerResultStated)]
     assert of_c2.lines == {Line.DEPOSIT_BALANCE: 10000001, Line.INTEREST_INCOME: 250000}
     assert of_c2.stocks == {Line.DEPOSIT_BALANCE: 10000001, Line.LOAN_BALANCE: 50000000}
+
+
+def test_a_customers_month_names_its_products_in_order_and_an_old_one_names_none(july: BeforeClose) -> None:
+    of_c1, of_c2 = [fact for fact in close(july, JULY) if isinstance(fact, CustomerResultStated)]
+    assert (of_c1.products, of_c2.products) == (("AGT", "DEM"), ("DEM", "TRM"))
+    stored = orjson.loads(of_c2.to_json())
+    assert CustomerResultStated.model_validate_json(of_c2.to_json()) == of_c2
+    assert stored.pop("products") == ["DEM", "TRM"]
+    assert CustomerResultStated.model_validate(stored).products == ()
 
 
 # --- in order, and once ---

@@ -1,0 +1,151 @@
+"""Allocation: many customers given to managers at once, tried first and then done."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated
+
+import orjson
+import uuid_utils
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import model_validator
+from starlette.responses import Response
+
+from services.assignment.api.access import Assigner, ProposalReader, today
+from services.assignment.domain import allocation as allocations
+from services.assignment.domain.allocation import (
+    AllocationApplied,
+    ApplyAllocation,
+    Scope,
+    Terms,
+    allocate,
+    summary_of,
+)
+from services.assignment.views import allocation as allocation_view
+from services.assignment.views import allocation_preview
+from shared.contracts.types import BusinessDate, Contract, Id
+from shared.infrastructure.command_desk import accepted
+from shared.infrastructure.command_handler import Outcome, Submission
+from shared.infrastructure.database import Database
+from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, page_of
+from shared.infrastructure.receipts import Answer
+from shared.kernel.errors import Malformed, Unknown
+
+router = APIRouter(prefix="/v1/allocations", tags=["allocation"])
+
+FIRST_ITEMS = 100
+"""How many items an answer has beside the summary."""
+
+
+class AllocationTerms(Contract, extra="forbid"):
+    """What is to be allocated, from which day on: today or later."""
+
+    effective_from: BusinessDate
+    scope: Scope
+
+
+class AllocationAsked(Contract, extra="forbid"):
+    """Terms, or the preview that has them."""
+
+    effective_from: BusinessDate | None = None
+    scope: Scope | None = None
+    allocation_id: Id | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "AllocationAsked":
+        said = [self.effective_from is not None, self.scope is not None, self.allocation_id is not None]
+        if said not in ([True, True, False], [False, False, True]):
+            raise Malformed("must say effective_from and scope, or allocation_id alone")
+        return self
+
+
+@router.post("/preview")
+async def preview_allocation(body: AllocationTerms, request: Request, caller: Assigner) -> Response:
+    """What an allocation would do: nothing is assigned. It is kept for a week under its `allocation_id`, by which it
+    can be applied, and its items read on."""
+    database: Database = request.app.state.database
+    terms, day, allocation_id = Terms(body.effective_from, body.scope), today(), str(uuid_utils.uuid7())
+    async with database.snapshot() as connection:
+        ground = await allocation_view.ground(connection, terms, day)
+    allocation = await asyncio.to_thread(allocate, allocation_id, terms, ground, day)
+    async with database.begin() as connection:
+        await allocation_preview.keep(connection, allocation, caller.subject)
+    items = [item._asdict() for item in allocation.items[:FIRST_ITEMS]]
+    following = encode_cursor(items[-1]["customer_id"]) if len(allocation.items) > FIRST_ITEMS else None
+    return Json({**summary_of(allocation.applied), **page_of(items, following)})
+
+
+@router.post("")
+async def apply_allocation(
+    body: AllocationAsked, request: Request, caller: Assigner, desk: Annotated[Commands, Depends(commands)]
+) -> Response:
+    """Give customers to managers by the rules, computed anew on what is true now, in one transaction. With a
+    preview's `allocation_id` it must come to the same (else 409 `preview-is-current`)."""
+    terms, allocation_id = await _terms(request, body), body.allocation_id or str(uuid_utils.uuid7())
+    command = ApplyAllocation(allocation_id, terms, today(), previewed=body.allocation_id is not None)
+
+    def answer(outcomes: Sequence[Outcome]) -> Answer:
+        applied, *_ = accepted(outcomes).events
+        assert isinstance(applied.fact, AllocationApplied)  # the first that an allocation says
+        return Answer(200, orjson.dumps(summary_of(applied.fact)))
+
+    submission = Submission(allocations.DECIDER, command, desk.origin(caller))
+    return await desk.submit_all(caller, [submission], answer)
+
+
+async def _terms(request: Request, asked: AllocationAsked) -> Terms:
+    """The terms; raises Unknown for a preview that is not there, or no longer."""
+    if asked.effective_from is not None and asked.scope is not None:
+        return Terms(asked.effective_from, asked.scope)
+    async with request.app.state.database.read() as connection:
+        terms = await allocation_preview.terms_of(connection, asked.allocation_id or "")
+    if terms is None:
+        raise _no_preview(asked.allocation_id)
+    return terms
+
+
+@router.get("")
+async def list_allocations(request: Request, page: PageQuery, _: ProposalReader) -> Response:
+    """What was allocated, in the order in which it was asked for."""
+    [after] = page.after(str) or ("",)
+    async with request.app.state.database.read() as connection:
+        found = await allocation_view.listed(connection, after, page.limit)
+    following = encode_cursor(found[-1]["allocation_id"]) if len(found) == page.limit else None
+    return Json(page_of(found, following))
+
+
+@router.get("/{allocation_id}")
+async def get_allocation(request: Request, allocation_id: Id, _: ProposalReader) -> Response:
+    """The summary of an allocation: with `actor` and `recorded_at` once it was applied, else with `asked_by` and
+    `asked_at` as long as the preview is kept."""
+    async with request.app.state.database.read() as connection:
+        found = await allocation_view.find(connection, allocation_id)
+        found = found or await allocation_preview.find(connection, allocation_id)
+    if found is None:
+        raise Unknown(f"there is no allocation {allocation_id}")
+    return Json(found)
+
+
+@router.get("/{allocation_id}/items")
+async def list_items(
+    request: Request,
+    allocation_id: Id,
+    page: PageQuery,
+    _: ProposalReader,
+    manager_id: Annotated[Id | None, Query(description="only customers who would be this manager's")] = None,
+) -> Response:
+    """What a preview would do with each customer, in order of customer id.
+
+    `manager_id` is who would answer for the customer, `previous_id` who does now, `rule` the rule that decides, and
+    `reason` why nobody is found.
+    """
+    [after] = page.after(str) or ("",)
+    async with request.app.state.database.read() as connection:
+        if await allocation_preview.find(connection, allocation_id) is None:
+            raise _no_preview(allocation_id)
+        found = await allocation_preview.items(connection, allocation_id, manager_id, after, page.limit)
+    following = encode_cursor(found[-1]["customer_id"]) if len(found) == page.limit else None
+    return Json(page_of(found, following))
+
+
+def _no_preview(allocation_id: str | None) -> Unknown:
+    return Unknown(f"there is no preview {allocation_id}")

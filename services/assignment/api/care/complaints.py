@@ -1,0 +1,219 @@
+"""Complaints of customers: who is to answer them, by when, and whether the customer is satisfied."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Annotated, Any
+
+import uuid_utils
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import StrictBool
+from starlette.responses import Response
+
+from services.assignment.api.access import Assigner, today
+from services.assignment.api.care.access import (
+    OFFICE,
+    Carer,
+    CareReader,
+    check_care,
+    reading_manager,
+    shown,
+    writing_manager,
+)
+from services.assignment.domain.care import complaint as complaints
+from services.assignment.domain.care.complaint import (
+    AnswerComplaint,
+    AssignComplaint,
+    Channel,
+    ConfirmComplaint,
+    ReceiveComplaint,
+    Status,
+)
+from services.assignment.domain.care.rules import Note
+from services.assignment.views.care import complaint as complaint_view
+from services.assignment.views.care.complaint import Complaint, Wanted
+from shared.contracts import assignment as contract
+from shared.contracts.types import BusinessDate, CentreId, Contract, Id
+from shared.infrastructure.auth import Principal
+from shared.infrastructure.command_handler import Accepted
+from shared.infrastructure.database import Database
+from shared.infrastructure.event_store import versions
+from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, etag, page_of
+from shared.kernel.errors import Unknown
+
+router = APIRouter(prefix="/v1", tags=["complaints"])
+
+
+class NewComplaint(Contract):
+    """A complaint to record."""
+
+    received_on: BusinessDate
+    channel: Channel
+    text: Note
+
+
+class Assignee(Contract):
+    """Who is to answer."""
+
+    manager_id: CentreId
+
+
+class ComplaintAnswer(Contract):
+    """What the customer was told, and when."""
+
+    text: Note
+    answered_on: BusinessDate
+
+
+class Confirmation(Contract):
+    """What the customer says of the answer, and when."""
+
+    satisfied: StrictBool
+    confirmed_on: BusinessDate
+
+
+@router.post("/customers/{customer_id}/complaints", status_code=201)
+async def receive_complaint(
+    request: Request,
+    customer_id: Id,
+    body: NewComplaint,
+    caller: Carer,
+    desk: Annotated[Commands, Depends(commands)],
+) -> Response:
+    """Record a complaint; `due_on` is by when it must be answered. The answer is without the text."""
+    await check_care(request.app.state.database, writing_manager(caller, *OFFICE), customer_id)
+    command = ReceiveComplaint(
+        complaint_id=str(uuid_utils.uuid7()),
+        customer_id=customer_id,
+        today=today(),
+        received_on=body.received_on,
+        channel=body.channel,
+        text=body.text,
+    )
+
+    def answer(accepted: Accepted) -> dict[str, Any]:
+        return _said(accepted, contract.ComplaintReceived, Status.RECEIVED)
+
+    return await desk.submit(caller, complaints.DECIDER, command, answer, 201)
+
+
+@router.post("/complaints/{complaint_id}/assign")
+async def assign_complaint(
+    request: Request,
+    complaint_id: Id,
+    body: Assignee,
+    caller: Assigner,
+    desk: Annotated[Commands, Depends(commands)],
+) -> Response:
+    """Have a manager answer the complaint; it may go to another one until it is answered."""
+    found, _ = await _look(request.app.state.database, caller, complaint_id)
+    command = AssignComplaint(
+        complaint_id=complaint_id, customer_id=found.customer_id, today=today(), manager_id=body.manager_id
+    )
+    said = {"complaint_id": complaint_id, "customer_id": found.customer_id, "manager_id": body.manager_id}
+    return await desk.submit(
+        caller, complaints.DECIDER, command, lambda _: {**said, "status": Status.ASSIGNED}
+    )
+
+
+@router.post("/complaints/{complaint_id}/answer")
+async def answer_complaint(
+    request: Request,
+    complaint_id: Id,
+    body: ComplaintAnswer,
+    caller: Carer,
+    desk: Annotated[Commands, Depends(commands)],
+) -> Response:
+    """Answer the complaint, as the manager assigned or for them. The answer here is without the text."""
+    found, _ = await _look(request.app.state.database, caller, complaint_id)
+    command = AnswerComplaint(
+        complaint_id=complaint_id,
+        customer_id=found.customer_id,
+        today=today(),
+        answered_on=body.answered_on,
+        answered_by=caller.subject,
+        manager_id=writing_manager(caller, *OFFICE),
+        text=body.text,
+    )
+
+    def answer(accepted: Accepted) -> dict[str, Any]:
+        return _said(accepted, contract.ComplaintAnswered, Status.ANSWERED)
+
+    return await desk.submit(caller, complaints.DECIDER, command, answer)
+
+
+@router.post("/complaints/{complaint_id}/confirm")
+async def confirm_complaint(
+    request: Request,
+    complaint_id: Id,
+    body: Confirmation,
+    caller: Assigner,
+    desk: Annotated[Commands, Depends(commands)],
+) -> Response:
+    """Say what the customer thinks of the answer; not satisfied, it is open again with another deadline."""
+    found, _ = await _look(request.app.state.database, caller, complaint_id)
+    command = ConfirmComplaint(
+        complaint_id=complaint_id,
+        customer_id=found.customer_id,
+        today=today(),
+        satisfied=body.satisfied,
+        confirmed_on=body.confirmed_on,
+        confirmed_by=caller.subject,
+    )
+
+    def answer(accepted: Accepted) -> dict[str, Any]:
+        status = Status.CONFIRMED if body.satisfied else Status.ASSIGNED
+        return _said(accepted, contract.ComplaintConfirmed, status)
+
+    return await desk.submit(caller, complaints.DECIDER, command, answer)
+
+
+@router.get("/complaints")
+async def list_complaints(
+    request: Request,
+    page: PageQuery,
+    caller: CareReader,
+    status: Annotated[Status | None, Query(description="only complaints of this status")] = None,
+    manager_id: Annotated[Id | None, Query(description="only those for this manager to answer")] = None,
+    customer_id: Annotated[Id | None, Query(description="only those of this customer")] = None,
+    overdue: Annotated[bool | None, Query(description="only those unanswered beyond their deadline")] = None,
+) -> Response:
+    """Complaints in the order in which they were recorded. A manager sees those to answer, and those of the
+    customers looked after today; texts are null for whom they are not."""
+    [after] = page.after(str) or ("",)
+    wanted = Wanted(today(), status, manager_id, customer_id, overdue)
+    async with request.app.state.database.snapshot() as connection:
+        found = await complaint_view.listed(connection, reading_manager(caller), wanted, after, page.limit)
+        items = await shown(connection, caller, found, _to_answer(caller))
+    following = encode_cursor(found[-1].complaint_id) if len(found) == page.limit else None
+    return Json(page_of(items, following))
+
+
+@router.get("/complaints/{complaint_id}")
+async def get_complaint(request: Request, complaint_id: Id, caller: CareReader) -> Response:
+    """One complaint, with its `ETag`."""
+    found, version = await _look(request.app.state.database, caller, complaint_id)
+    async with request.app.state.database.snapshot() as connection:
+        [item] = await shown(connection, caller, [found], _to_answer(caller))
+    return Json(item, headers={"ETag": etag(version)})
+
+
+def _to_answer(caller: Principal) -> Callable[[Complaint], bool]:
+    """Whether the caller is the manager who is to answer a complaint, and so must know what it says."""
+    return lambda complaint: caller.manager is not None and complaint.manager_id == caller.manager
+
+
+async def _look(database: Database, caller: Principal, complaint_id: str) -> tuple[Complaint, int]:
+    """A complaint and its version; raises Unknown for one that is not there, or not the caller's to see."""
+    day: date = today()
+    async with database.snapshot() as connection:
+        found = await complaint_view.find(connection, complaint_id, reading_manager(caller), day)
+        if found is None:
+            raise Unknown(f"there is no complaint {complaint_id}")
+        return found, (await versions(connection, [found.stream]))[found.stream]
+
+
+def _said(accepted: Accepted, public: type[Contract], status: Status) -> dict[str, Any]:
+    """What an event says in public, and the status that the complaint has by it."""
+    [event] = accepted.events
+    assert isinstance(event.fact, public)  # nothing else comes of the command
+    return {**event.fact.model_dump(mode="json", include=set(public.model_fields)), "status": status}

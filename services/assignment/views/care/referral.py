@@ -1,0 +1,148 @@
+"""Table ``referral``: referrals to product departments and what became of them = ``GET /v1/referrals``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.assignment.domain.care.referral import (
+    Command,
+    Consulted,
+    CustomerReferred,
+    ReferCustomer,
+    ReferralClosed,
+)
+from services.assignment.views import manager
+from services.assignment.views.care.sealing import seal_texts
+from services.assignment.views.portfolio import HELD
+from shared.kernel.event import StoredEvent
+from shared.kernel.money import format_money
+
+_REFER = text(
+    "INSERT INTO referral (referral_id, customer_id, manager_id, department_id, product_code, referred_on, "
+    "                      status, sealed) "
+    "VALUES (:referral_id, :customer_id, :manager_id, :department_id, :product_code, :referred_on, 'open', :sealed)"
+)
+_CLOSE = text(
+    "UPDATE referral SET status = :outcome, closed_on = :closed_on, amount = :amount, sealed_reason = :sealed "
+    "WHERE referral_id = :referral_id"
+)
+
+
+class ReferralView:
+    """One row a referral."""
+
+    tables = ("referral",)
+
+    async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
+        for event in events:
+            fact = event.fact
+            if isinstance(fact, CustomerReferred | ReferralClosed):
+                statement = _REFER if isinstance(fact, CustomerReferred) else _CLOSE
+                wanted = statement.compile().params
+                await connection.execute(statement, {name: getattr(fact, name) for name in wanted})
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """A referral as it stands; need and reason are ``sealed``, the amount is in minor units."""
+
+    referral_id: str
+    customer_id: str
+    manager_id: str
+    department_id: str
+    product_code: str | None
+    referred_on: date
+    status: str
+    closed_on: date | None
+    amount: int | None
+    sealed: str
+    sealed_reason: str | None
+
+    @property
+    def written(self) -> Sequence[str]:
+        """What is sealed of it."""
+        return (self.sealed,) if self.sealed_reason is None else (self.sealed, self.sealed_reason)
+
+    def shown(self, texts: Mapping[str, str]) -> dict[str, object]:
+        """As callers see it, with those texts that they may read."""
+        values = asdict(self)
+        del values["sealed"], values["sealed_reason"]
+        amount = None if self.amount is None else format_money(self.amount)
+        return {**values, "amount": amount, "need": texts.get("need"), "reason": texts.get("reason")}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose referrals a caller sees: all, or the manager's own, those of the manager's customers on the day,
+    and what the department got."""
+
+    all: bool
+    day: date
+    manager_id: str | None = None
+    department_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which referrals a caller asks for; None for any."""
+
+    status: str | None = None
+    manager_id: str | None = None
+    department_id: str | None = None
+
+
+async def consult(connection: AsyncConnection, commands: Sequence[Command]) -> Consulted:
+    """The texts, sealed, and the managers on record among those named."""
+    named = {command.particulars.manager_id for command in commands if isinstance(command, ReferCustomer)}
+    return Consulted(
+        await seal_texts(connection, commands),
+        await manager.known(connection, named) if named else frozenset(),
+    )
+
+
+_SELECT = (
+    HELD  # noqa: S608  # constants
+    + """
+    SELECT referral_id, customer_id, manager_id, department_id, product_code, referred_on, status, closed_on,
+           amount, sealed, sealed_reason
+    FROM referral
+    WHERE (:all OR manager_id = cast(:manager_id AS text) OR department_id = cast(:department_id AS text)
+           OR customer_id IN (SELECT customer_id FROM held))
+    """
+)
+_FIND = text(_SELECT + " AND referral_id = :referral_id")
+_LISTED = text(
+    _SELECT
+    + """
+      AND referral_id > :after
+      AND (cast(:status AS text) IS NULL OR status = :status)
+      AND (cast(:of_manager AS text) IS NULL OR manager_id = :of_manager)
+      AND (cast(:to_department AS text) IS NULL OR department_id = :to_department)
+    ORDER BY referral_id LIMIT :limit
+    """
+)
+
+
+async def find(connection: AsyncConnection, referral_id: str, scope: Scope) -> Referral | None:
+    """A referral that the caller sees."""
+    rows = await connection.execute(_FIND, {**asdict(scope), "referral_id": referral_id})
+    row = rows.first()
+    return Referral(**row._mapping) if row else None
+
+
+async def listed(
+    connection: AsyncConnection, scope: Scope, wanted: Wanted, after: str, limit: int
+) -> list[Referral]:
+    """What the caller sees of the referrals that are wanted, in the order in which they were made."""
+    values = {
+        **asdict(scope),
+        "after": after,
+        "status": wanted.status,
+        "of_manager": wanted.manager_id,
+        "to_department": wanted.department_id,
+        "limit": limit,
+    }
+    return [Referral(**row._mapping) for row in await connection.execute(_LISTED, values)]

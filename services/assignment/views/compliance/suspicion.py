@@ -1,0 +1,135 @@
+"""Table ``suspicion``: suspicious transaction reports = ``GET /v1/suspicions``.
+
+Whoever reads names for whom: what is not theirs is not found by the very query that finds what is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.assignment.domain.compliance.suspicion import Command, SuspicionDecided, SuspicionReported
+from services.assignment.views.care.sealing import seal_texts
+from shared.kernel.event import StoredEvent
+
+_OPEN = text(
+    "INSERT INTO suspicion (suspicion_id, customer_id, observed_on, reported_by, reported_at, status, sealed) "
+    "VALUES (:suspicion_id, :customer_id, :observed_on, :reported_by, :reported_at, 'open', :sealed)"
+)
+_CLOSE = text(
+    "UPDATE suspicion SET status = :status, reference = :reference, decided_by = :decided_by, "
+    "decided_at = :decided_at, sealed_reason = :sealed WHERE suspicion_id = :suspicion_id"
+)
+
+
+class SuspicionView:
+    """One row a suspicion."""
+
+    tables = ("suspicion",)
+
+    async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
+        for event in events:
+            fact = event.fact
+            if isinstance(fact, SuspicionReported):
+                await connection.execute(_OPEN, _reported(event, fact))
+            elif isinstance(fact, SuspicionDecided):
+                await connection.execute(_CLOSE, {**decision(event, fact), "sealed": fact.sealed})
+
+
+def _reported(event: StoredEvent, fact: SuspicionReported) -> dict[str, object]:
+    return {
+        "suspicion_id": fact.suspicion_id,
+        "customer_id": fact.customer_id,
+        "observed_on": fact.observed_on,
+        "reported_by": fact.reported_by,
+        "reported_at": event.recorded_at,
+        "sealed": fact.sealed,
+    }
+
+
+def decision(event: StoredEvent, fact: SuspicionDecided) -> dict[str, object]:
+    """What a decision changes of a suspicion, but for its words."""
+    return {
+        "suspicion_id": fact.suspicion_id,
+        "status": fact.decision.value,
+        "reference": fact.reference,
+        "decided_by": fact.decided_by,
+        "decided_at": event.recorded_at,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A suspicion as it stands, the words ``sealed``."""
+
+    suspicion_id: str
+    customer_id: str
+    observed_on: date
+    reported_by: str
+    reported_at: datetime
+    status: str
+    reference: str | None
+    decided_by: str | None
+    decided_at: datetime | None
+    sealed: str
+    sealed_reason: str | None
+
+    @property
+    def stream(self) -> str:
+        return f"suspicion-{self.customer_id}#{self.suspicion_id}"
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The sealed words."""
+        return (self.sealed,) if self.sealed_reason is None else (self.sealed, self.sealed_reason)
+
+    def shown(self) -> dict[str, object]:
+        """As callers see it, without its words."""
+        return {
+            "suspicion_id": self.suspicion_id,
+            "customer_id": self.customer_id,
+            "observed_on": self.observed_on,
+            "reported_by": self.reported_by,
+            "reported_at": self.reported_at,
+            "status": self.status,
+            "reference": self.reference,
+            "decided_by": self.decided_by,
+            "decided_at": self.decided_at,
+        }
+
+
+_SELECT = """
+    SELECT suspicion_id, customer_id, observed_on, reported_by, reported_at, status, reference, decided_by,
+           decided_at, sealed, sealed_reason
+    FROM suspicion WHERE (cast(:own AS text) IS NULL OR reported_by = :own)
+"""
+
+
+async def find(connection: AsyncConnection, suspicion_id: str, own: str | None) -> Suspicion | None:
+    """A suspicion; only one that ``own`` reported, if that is given."""
+    rows = await connection.execute(
+        text(_SELECT + " AND suspicion_id = :id"), {"id": suspicion_id, "own": own}
+    )
+    row = rows.first()
+    return Suspicion(**row._mapping) if row else None
+
+
+async def listed(
+    connection: AsyncConnection, after: str, limit: int, status: str | None, own: str | None
+) -> list[Suspicion]:
+    """Suspicions in order of reporting beyond a place; only those that ``own`` reported, if given."""
+    rows = await connection.execute(
+        text(
+            _SELECT + " AND suspicion_id > :after AND (cast(:status AS text) IS NULL OR status = :status) "
+            "ORDER BY suspicion_id LIMIT :limit"
+        ),
+        {"after": after, "limit": limit, "status": status, "own": own},
+    )
+    return [Suspicion(**row._mapping) for row in rows]
+
+
+async def consult(connection: AsyncConnection, commands: Sequence[Command]) -> dict[Command, str]:
+    """The words of reports and decisions, sealed."""
+    return await seal_texts(connection, commands)
