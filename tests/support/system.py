@@ -243,13 +243,12 @@ class System:
     async def settle(self, within_seconds: float = 240) -> None:
         """Wait until every service has worked what the log has for it, and published what it has to say.
 
-        Upstream first: once one is at rest, no more comes from it to the next.
+        The services follow each other in a circle, so they are at rest when a whole round finds all of them so.
         """
         deadline = time.monotonic() + within_seconds
-        for service in SERVICES:
-            while behind := await self._behind(service):
-                assert time.monotonic() < deadline, f"{service} has not come to rest: {behind}"
-                await asyncio.sleep(0.1)
+        while busy := {service: behind for service in SERVICES if (behind := await self._behind(service))}:
+            assert time.monotonic() < deadline, f"not at rest: {busy}"
+            await asyncio.sleep(0.1)
 
     async def _behind(self, service: str) -> str:
         """What a service still has to do, in words."""

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from services.assignment.api.access import Approver, ProposalReader, today
-from services.assignment.api.changes import CHANGES
+from services.assignment.api.changes import CHANGES, Approval
 from services.assignment.domain import proposal as proposals
 from services.assignment.domain.proposal import (
     AlreadyProposed,
@@ -25,7 +25,7 @@ from services.assignment.views.proposal import Proposal
 from shared.contracts.types import Contract, Id, Text
 from shared.infrastructure.auth import Principal
 from shared.infrastructure.command_desk import accepted
-from shared.infrastructure.command_handler import Outcome, Refused, Submission
+from shared.infrastructure.command_handler import AnyDecider, Outcome, Refused, Submission
 from shared.infrastructure.database import Database
 from shared.infrastructure.event_store import versions
 from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, etag, page_of
@@ -86,7 +86,8 @@ async def approve_proposal(
     command = _decision(found, caller, body, approve=True)
     origin = desk.origin(caller)
     because = Origin(origin.actor, f"proposal/{proposal_id}", origin.metadata)
-    changes = CHANGES[Kind(found.kind)](orjson.loads(found.content), command.today)
+    approval = Approval(command.today, caller.subject)
+    changes = CHANGES[Kind(found.kind)](orjson.loads(found.content), approval)
     return await _decide(desk, caller, found, command, [Submission(*change, because) for change in changes])
 
 
@@ -113,17 +114,24 @@ async def propose(
 ) -> Response:
     """Have something proposed (202) instead of done; the same proposed again is the proposal that is there."""
     command = Propose(str(uuid_utils.uuid7()), kind, key, content, caller.subject, today(), managers)
+    return await submit_proposal(desk, caller, proposals.DECIDER, command, command.proposal_id)
+
+
+async def submit_proposal(
+    desk: Commands, caller: Principal, decider: AnyDecider, command: object, proposal_id: str
+) -> Response:
+    """Submit what has something proposed under this id, or comes upon the same proposed already; 202."""
 
     def answer(outcomes: Sequence[Outcome]) -> Answer:
-        proposal_id = command.proposal_id
+        found = proposal_id
         match outcomes:
             case [Refused(AlreadyProposed() as known)]:
-                proposal_id = known.proposal_id
+                found = known.proposal_id
             case _:
                 accepted(outcomes)
-        return Answer(202, orjson.dumps({"proposal_id": proposal_id, "status": "open"}))
+        return Answer(202, orjson.dumps({"proposal_id": found, "status": "open"}))
 
-    submission = Submission(proposals.DECIDER, command, desk.origin(caller))
+    submission = Submission(decider, command, desk.origin(caller))
     return await desk.submit_all(caller, [submission], answer)
 
 

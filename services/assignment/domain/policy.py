@@ -297,7 +297,9 @@ class SetPolicy:
 
 def _decide(command: SetPolicy, _: None, __: None) -> Sequence[Fact]:
     terms = {name: getattr(command.terms, name) for name in PolicyTerms.model_fields}
-    return [PolicySet.model_construct(**terms, effective_from=command.effective_from, business_date=command.today)]
+    return [
+        PolicySet.model_construct(**terms, effective_from=command.effective_from, business_date=command.today)
+    ]
 
 
 DECIDER: Decider[SetPolicy, None, None] = Decider(

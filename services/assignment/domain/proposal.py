@@ -217,8 +217,8 @@ def _propose(command: Propose, consulted: Consulted) -> Fact:
 
 
 def asks_for(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a proposal comes to, whatever the reason given for it."""
-    return {name: value for name, value in content.items() if name != "reason"}
+    """What a proposal comes to, whatever the reason given for it, and whoever was ranked behind."""
+    return {name: value for name, value in content.items() if name not in ("reason", "ranking")}
 
 
 # --- evolve -------------------------------------------------------------------------------------------------

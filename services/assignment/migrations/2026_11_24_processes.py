@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "assignment_2026_11_24_processes"
-down_revision = "assignment_2026_11_24_register"
+down_revision = "assignment_2026_11_24_allocation"
 branch_labels = None
 depends_on = None
 

@@ -107,13 +107,17 @@ async def consult(connection: AsyncConnection, commands: Sequence[Command]) -> C
     proposed = [command for command in commands if isinstance(command, Propose)]
     if not proposed:
         return Consulted()
-    rows = await connection.execute(
-        text(_SELECT + " WHERE key = ANY(:keys) AND status = 'open'"),
-        {"keys": [command.key for command in proposed]},
-    )
-    waiting = [Open(row.proposal_id, Kind(row.kind), row.key, orjson.loads(row.content)) for row in rows]
     named = frozenset[str]().union(*(command.managers for command in proposed))
+    waiting = await waiting_for(connection, [command.key for command in proposed])
     return Consulted(await manager.known(connection, named), waiting)
+
+
+async def waiting_for(connection: AsyncConnection, keys: Sequence[str]) -> list[Open]:
+    """What is proposed and not decided on for the aggregates of these keys."""
+    rows = await connection.execute(
+        text(_SELECT + " WHERE key = ANY(:keys) AND status = 'open' ORDER BY proposal_id"), {"keys": list(keys)}
+    )
+    return [Open(row.proposal_id, Kind(row.kind), row.key, orjson.loads(row.content)) for row in rows]
 
 
 async def find(connection: AsyncConnection, proposal_id: str) -> Proposal | None:
