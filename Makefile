@@ -7,10 +7,10 @@ RULES := $(addprefix tests/unit/,kernel assignment ledger appraisal)
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-kafka kafka test unit integration end-to-end check format coverage bench bench-close contracts lock clean
+.PHONY: help setup run run-kafka kafka test unit integration end-to-end check format coverage bench bench-close bench-assignment contracts lock clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 
 setup: $(SETUP) ## create .venv from requirements.lock
 
@@ -63,6 +63,9 @@ bench: setup ## events a second into both books, and the ratio to a bare COPY of
 
 bench-close: setup ## seconds and memory of a month close, and of a late reassignment
 	$(BIN)/python -m tests.benchmarks.close
+
+bench-assignment: setup ## seconds and memory of allocating 200,000 customers, and of reading the result
+	$(BIN)/python -m tests.benchmarks.assignment
 
 contracts: setup ## write deploy/contracts anew
 	$(BIN)/python -m deploy.local.contracts

@@ -15,29 +15,36 @@ from services.assignment.domain import (
     care,
     compliance,
     customer,
+    hand_over,
     manager,
     policy,
     proposal,
     register,
+    tender,
 )
 from services.assignment.domain.compliance.large_value import read_deposits
 from services.assignment.settings import Settings
 from services.assignment.views import allocation as allocation_view
 from services.assignment.views import allocation_rule as allocation_rule_view
+from services.assignment.views import bid as bid_view
 from services.assignment.views import care as care_view
 from services.assignment.views import compliance as compliance_view
 from services.assignment.views import customer as customer_view
+from services.assignment.views import hand_over as hand_over_view
 from services.assignment.views import manager as manager_view
 from services.assignment.views import proposal as proposal_view
 from services.assignment.views import register as register_view
 from services.assignment.views.allocation import AllocationView
 from services.assignment.views.allocation_rule import AllocationRuleView
 from services.assignment.views.assignment import AssignmentView
+from services.assignment.views.claim import ClaimView
 from services.assignment.views.customer import CustomerView
+from services.assignment.views.hand_over import HandOverView
 from services.assignment.views.manager import ManagerView
 from services.assignment.views.policy import PolicyView
 from services.assignment.views.proposal import ProposalView
 from services.assignment.views.register import RegisterView
+from services.assignment.views.tender import TenderView
 from shared.contracts import assignment as contract
 from shared.contracts.appraisal import ScorecardApproved
 from shared.contracts.assignment import SOURCE, TOPIC
@@ -72,6 +79,8 @@ READERS: Mapping[str, FactReader] = {
             proposal.ChangeProposed,
             proposal.ProposalApproved,
             proposal.ProposalRejected,
+            *tender.FACTS,
+            *hand_over.FACTS,
             *care.FACTS,
             *compliance.FACTS,
         )
@@ -123,6 +132,13 @@ def define(settings: Settings) -> ServiceDefinition:
                 allocation_view.consult,
                 bank_wide=True,
             ),
+            Aggregate(tender.DECIDER, folded(tender.DECIDER, history), bid_view.consult, bank_wide=True),
+            Aggregate(
+                hand_over.DECIDER,
+                folded(hand_over.DECIDER, history),
+                hand_over_view.consult,
+                bank_wide=True,
+            ),
             *(Aggregate(decider, folded(decider, history), consult) for decider, consult in care_view.RULES),
             *compliance_view.aggregates(history),
         ],
@@ -136,6 +152,9 @@ def define(settings: Settings) -> ServiceDefinition:
             RegisterView(),
             AllocationRuleView(),
             AllocationView(),
+            ClaimView(),
+            TenderView(),
+            HandOverView(),
             *care_view.VIEWS,
             *compliance_view.VIEWS,
         ],

@@ -7,6 +7,7 @@ messages of the log are a batch of five hundred and cost hardly more statements.
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
@@ -243,12 +244,18 @@ class CommandHandler:
 
 def _event_id(fact: Fact, message_id: str | None, index: int) -> str:
     """The first event of a message bears the message's id, so that the same message is the same event for ever."""
-    named: str | None = getattr(fact, "own_event_id", None)
-    if named is not None:
+    if _names_itself(type(fact)):
+        named: str = fact.own_event_id  # type: ignore[attr-defined]
         return named
     if message_id is None:
         return event_store.new_id()
     return message_id if index == 0 else f"{message_id}/{index + 1}"
+
+
+@cache
+def _names_itself(kind: type[Fact]) -> bool:
+    """Whether facts of a kind name their own events; asked once a kind, as models are slow to say that they do not."""
+    return hasattr(kind, "own_event_id")
 
 
 def folded(

@@ -8,6 +8,7 @@ in life, through the command handler; preview, apply and the queries go through 
 
 import argparse
 import asyncio
+import gc
 import logging
 import random
 import resource
@@ -176,6 +177,8 @@ def peak_mib() -> str:
 
 async def main(number: int, count: int, queries: int) -> None:
     """Fill, allocate, read, and print."""
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)  # as a service does before it serves
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with tempfile.TemporaryDirectory() as folder:
         server = EmbeddedPostgres(Path(folder))

@@ -8,11 +8,13 @@ from services.assignment.api import (
     careers,
     compliance,
     customers,
+    hand_overs,
     loads,
     managers,
     policies,
     proposals,
     register,
+    tenders,
 )
 
 ROUTERS = (
@@ -26,6 +28,8 @@ ROUTERS = (
     allocation_rules.router,
     allocations.router,
     loads.router,
+    tenders.router,
+    hand_overs.router,
     *care.ROUTERS,
     *compliance.ROUTERS,
 )

@@ -36,6 +36,9 @@ FIRST_ITEMS = 100
 """How many items an answer has beside the summary."""
 
 
+_PREVIEWING = asyncio.Lock()  # a preview may have the whole bank in memory: one after the other in a process
+
+
 class AllocationTerms(Contract, extra="forbid"):
     """What is to be allocated, from which day on: today or later."""
 
@@ -64,11 +67,12 @@ async def preview_allocation(body: AllocationTerms, request: Request, caller: As
     can be applied, and its items read on."""
     database: Database = request.app.state.database
     terms, day, allocation_id = Terms(body.effective_from, body.scope), today(), str(uuid_utils.uuid7())
-    async with database.snapshot() as connection:
-        ground = await allocation_view.ground(connection, terms, day)
-    allocation = await asyncio.to_thread(allocate, allocation_id, terms, ground, day)
-    async with database.begin() as connection:
-        await allocation_preview.keep(connection, allocation, caller.subject)
+    async with _PREVIEWING:
+        async with database.snapshot() as connection:
+            ground = await allocation_view.ground(connection, terms, day)
+        allocation = await asyncio.to_thread(allocate, allocation_id, terms, ground, day)
+        async with database.begin() as connection:
+            await allocation_preview.keep(connection, allocation, caller.subject)
     items = [item._asdict() for item in allocation.items[:FIRST_ITEMS]]
     following = encode_cursor(items[-1]["customer_id"]) if len(allocation.items) > FIRST_ITEMS else None
     return Json({**summary_of(allocation.applied), **page_of(items, following)})

@@ -47,7 +47,9 @@ def _assign(assigned: CustomerAssigned, approval: Approval) -> Change:
 
 def _tier(content: Content, approval: Approval) -> Sequence[Change]:
     return [
-        Change(customer.DECIDER, ChangeTier(one["customer_id"], one["tier"], content["reason"], approval.today))
+        Change(
+            customer.DECIDER, ChangeTier(one["customer_id"], one["tier"], content["reason"], approval.today)
+        )
         for one in content["changes"]
     ]
 
@@ -76,7 +78,9 @@ def _award(content: Content, approval: Approval) -> Sequence[Change]:
     named = content["effective_from"]
     day = date.fromisoformat(named) if named else approval.today + timedelta(days=1)
     awarded = TenderAwarded(
-        **{name: content[name] for name in ("tender_id", "manager_id", "committed_profit", "baseline_profit")},
+        **{
+            name: content[name] for name in ("tender_id", "manager_id", "committed_profit", "baseline_profit")
+        },
         customer_ids=content["customer_ids"],
         effective_from=day,
         effective_to=months_later(day, tender.MONTHS),
@@ -84,9 +88,7 @@ def _award(content: Content, approval: Approval) -> Sequence[Change]:
     )
     dated = [(customer_id, date.fromisoformat(one)) for customer_id, one in content["later"]]
     later = frozenset(one for one in dated if one[1] > day)
-    award = tender.AwardTender(
-        tender_id=tender_id, today=approval.today, awarded=awarded, later=later
-    )
+    award = tender.AwardTender(tender_id=tender_id, today=approval.today, awarded=awarded, later=later)
     days = sorted({*later, *((customer_id, day) for customer_id in awarded.customer_ids)}, reverse=True)
     whole = (ManagerShare(manager_id=winner, share=Decimal(1)),)
     assigned = [

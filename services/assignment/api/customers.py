@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from services.assignment.api.access import (
     Approver,
+    AsOf,
     Assigner,
     ProfileWriter,
     Reader,
@@ -118,13 +119,16 @@ async def list_customers(request: Request, page: PageQuery, caller: Reader) -> R
 
 
 @router.get("/{customer_id}")
-async def get_customer(request: Request, customer_id: Id, caller: Reader) -> Response:
-    """One customer, with the `ETag` of the record and its assignments. A name is null once it was erased."""
+async def get_customer(request: Request, customer_id: Id, caller: Reader, as_of: AsOf = None) -> Response:
+    """One customer as of a day, with the `ETag` of the record and its assignments. A name is null once it was erased;
+    `profile` is null but for those who may read personal data."""
     async with request.app.state.database.snapshot() as connection:
         await check_customer(connection, caller, customer_id)
         found = await customer_view.find(connection, customer_id)
         if found is None:
             raise no_customer(customer_id)
+        if as_of is not None:
+            found = await customer_view.as_of(connection, found, as_of)
         known = await customer_names(connection, caller, [found])
         whole = await known_customers(connection, caller, [customer_id])
         profile = await profile_of(connection, found.stream, found.sealed) if whole else None

@@ -12,21 +12,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.assignment.domain.allocation_rule import OWN_BRANCH, AllocationRule, Matcher
+from services.assignment.domain.allocation_rule import AllocationRule, Matcher
 from services.assignment.domain.assignment import lead_of
-from services.assignment.domain.placing import (
-    Choice,
-    LeastLoaded,
-    Portion,
-    Queue,
-    Room,
-    RoundRobin,
-    Seat,
-    Turn,
-    heaviest_first,
-    units_of,
-)
+from services.assignment.domain.placing import Portion, Room, Seat, heaviest_first, units_of
 from services.assignment.domain.policy import Policy
+from services.assignment.domain.pool import Pools, Queues
 
 MOST_ROUNDS = 20
 """How often it is tried anew without those who found no place, before all who have managers stay with them."""
@@ -45,6 +35,11 @@ class Candidate(NamedTuple):
     ends: date | None = None
     shares: Sequence[tuple[str, Decimal]] = ()
     products: Sequence[str] = ()
+
+    @property
+    def lead(self) -> str | None:
+        """Who answers for it; None where nobody looks after it."""
+        return lead_of(dict(self.shares)) if self.shares else None
 
 
 class Status(StrEnum):
@@ -121,7 +116,7 @@ class _Allotting:
         self._policy = policy
         self._matcher = Matcher(rules)
         self._weights: dict[str, int] = {}
-        self._pools = _Pools(rules, rooms)
+        self._pools = Pools(rules, rooms)
 
     def work(self, candidates: Iterable[Candidate]) -> Allotment:
         items: list[Item] = []
@@ -130,7 +125,7 @@ class _Allotting:
             fit = self._matcher.fitting(
                 one.kind, one.region, one.industry, one.tier, one.branch_id, one.products
             )
-            lead = lead_of(dict(one.shares)) if one.shares else None
+            lead = one.lead
             if not fit:
                 items.append(Item(one.customer_id, Status.UNPLACED, lead, lead, None, Reason.NO_RULE))
                 continue
@@ -178,12 +173,12 @@ class _Allotting:
         for one in waiting:
             for manager_id, load in one.present:
                 seats[manager_id].add(-load, one.portion.ends)
-        queues = _Queues(self._rules, self._pools, seats)
+        queues = Queues(self._rules, self._pools, seats)
         return [self._place(one, queues) for one in waiting], seats
 
-    def _place(self, one: _Waiting, queues: "_Queues") -> Item:
+    def _place(self, one: _Waiting, queues: Queues) -> Item:
         customer_id, shares = one.portion.customer_id, one.candidate.shares
-        previous = lead_of(dict(shares)) if shares else None
+        previous = one.candidate.lead
         reason, fit = Reason.NOBODY_MAY, one.fit
         while fit:
             index = _lowest(fit)
@@ -220,68 +215,6 @@ def _staying(item: Item) -> Item:
     """What becomes of somebody who stays with the managers there are, although the rules would have others."""
     reason = item.reason or Reason.NO_ROOM
     return Item(item.customer_id, Status.UNPLACED, item.previous_id, item.previous_id, None, reason)
-
-
-class _Pools:
-    """The managers of each rule's pool."""
-
-    def __init__(self, rules: Sequence[AllocationRule], rooms: Mapping[str, Room]) -> None:
-        teams: dict[str | None, set[str]] = {}
-        self._branches: dict[str, set[str]] = {}
-        for manager_id, room in rooms.items():
-            if room.standing is not None:
-                teams.setdefault(room.standing.team_id, set()).add(manager_id)
-                self._branches.setdefault(room.standing.branch_id, set()).add(manager_id)
-        self._pools: list[set[str] | None] = []
-        for rule in rules:
-            pool = rule.pool
-            if pool.managers is not None:
-                self._pools.append(rooms.keys() & set(pool.managers))
-            elif pool.team_id is not None:
-                self._pools.append(teams.get(pool.team_id, set()))
-            elif pool.branch_id == OWN_BRANCH:
-                self._pools.append(None)
-            else:
-                self._pools.append(self._branches.get(pool.branch_id or "", set()))
-
-    def depends_on_branch(self, index: int) -> bool:
-        """Whether a rule's pool is that of the customer's own branch."""
-        return self._pools[index] is None
-
-    def of(self, index: int, branch_id: str) -> set[str]:
-        """The pool of a rule for a customer of a branch."""
-        pool = self._pools[index]
-        return self._branches.get(branch_id, set()) if pool is None else pool
-
-
-class _Queues:
-    """Who of each pool comes next, for portions that differ by nothing but the customer."""
-
-    def __init__(self, rules: Sequence[AllocationRule], pools: _Pools, seats: Mapping[str, Seat]) -> None:
-        self._rules = rules
-        self._pools = pools
-        self._seats = seats
-        self._queues: dict[tuple[object, ...], Queue] = {}
-        self._turns: dict[tuple[int, str | None], Turn] = {}
-
-    def of(self, index: int, branch_id: str, portion: Portion) -> Queue:
-        """The queue of a rule for such portions."""
-        branch = branch_id if self._pools.depends_on_branch(index) else None
-        key = (index, branch, *portion[1:])
-        queue = self._queues.get(key)
-        if queue is None:
-            queue = self._queues[key] = self._new(index, branch, branch_id, portion)
-        return queue
-
-    def _new(self, index: int, branch: str | None, branch_id: str, portion: Portion) -> Queue:
-        pool = self._pools.of(index, branch_id)
-        seats = [self._seats[one] for one in sorted(pool) if self._rooms_may(one, portion)]
-        if self._rules[index].choice is Choice.ROUND_ROBIN:
-            return RoundRobin(seats, self._turns.setdefault((index, branch), Turn()))
-        return LeastLoaded(seats)
-
-    def _rooms_may(self, manager_id: str, portion: Portion) -> bool:
-        return self._seats[manager_id].room.may_take(portion)
 
 
 def _lowest(bits: int) -> int:

@@ -7,6 +7,7 @@ before it is done, the plan is no longer current and nothing of it is done.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -16,7 +17,8 @@ from services.assignment.domain.care import complaint as complaints
 from services.assignment.domain.claim import Claim, check_free
 from services.assignment.domain.hand_over_plan import Known, PlannedItem, Terms, plan
 from services.assignment.domain.proposal import Kind, Open, Proposal, Propose
-from services.assignment.domain.standing import Career, Status
+from services.assignment.domain.standing import Career
+from services.assignment.domain.standing import Status as Employment
 from shared.contracts.assignment import HandOverCompleted, HandOverGround
 from shared.contracts.assignment.hand_overs import HandedOver
 from shared.contracts.types import BusinessDate, CentreId, Contract, Id, Text
@@ -24,9 +26,18 @@ from shared.kernel.decider import Decider
 from shared.kernel.errors import Refusal
 from shared.kernel.event import Fact
 
-AT_WORK = (Status.PROBATION, Status.CONFIRMED)
+AT_WORK = (Employment.PROBATION, Employment.CONFIRMED)
 MAY_BE_AWAY = (HandOverGround.DEPARTURE, HandOverGround.EMERGENCY)
 """Grounds on which a manager who is not at work need not acknowledge."""
+
+
+class Status(StrEnum):
+    """planned 已拟定, completed 已完成, cancelled 已取消."""
+
+    PLANNED = "planned"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
 
 # --- commands -----------------------------------------------------------------------------------------------
 
@@ -134,11 +145,11 @@ def stream_of(manager_id: str, hand_over_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """A hand-over as it stands: the plan, who knows of it, and how it ended, if it did."""
+    """A hand-over as it stands: the plan, and who knows of it."""
 
     planned: HandOverPlanned | None = None
     acknowledged: frozenset[str] = frozenset()
-    ended: str = ""
+    status: Status = Status.PLANNED
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +180,8 @@ def decide(command: Command, hand_over: HandOver, consulted: Consulted) -> Seque
         return [_plan(command, consulted)]
     planned = hand_over.planned
     assert planned is not None  # the doors look for it first
-    if hand_over.ended:
-        detail = f"hand-over {command.hand_over_id} is {hand_over.ended}"
+    if hand_over.status is not Status.PLANNED:
+        detail = f"hand-over {command.hand_over_id} is {hand_over.status}"
         raise Refusal("hand-over-is-open", "hand_over_id", detail)
     match command:
         case AcknowledgeHandOver():
@@ -307,9 +318,9 @@ def evolve(hand_over: HandOver, fact: Fact) -> HandOver:
         case HandOverAcknowledged():
             return replace(hand_over, acknowledged=hand_over.acknowledged | {fact.acknowledged_by})
         case HandOverCompleted():
-            return replace(hand_over, ended="completed")
+            return replace(hand_over, status=Status.COMPLETED)
         case HandOverCancelled():
-            return replace(hand_over, ended="cancelled")
+            return replace(hand_over, status=Status.CANCELLED)
         case _:
             return hand_over  # its proposal and complaints, which are others' streams
 

@@ -11,6 +11,7 @@ from services.assignment.domain.grade import Education, Grade
 from services.assignment.domain.grading import unmet
 from services.assignment.domain.month import months_later
 from services.assignment.domain.policy import Policies
+from services.assignment.domain.record import check_has_come
 from services.assignment.domain.standing import EVER
 from services.assignment.domain.tenure import Manager, evolve
 from shared.contracts import assignment as contract
@@ -174,7 +175,7 @@ def _check(command: TellOfManager, manager: Manager, consulted: Consulted) -> No
     told, today = command.told, command.today
     match told:
         case ConfidentialitySigned():
-            _check_past(told.signed_on, today, "signed_on")
+            check_has_come(told.signed_on, today, "signed_on")
             if manager.sworn_on is not None:
                 raise Refusal("signed-once", "signed_on", f"the undertaking was signed on {manager.sworn_on}")
         case ManagerConfirmed():
@@ -198,24 +199,19 @@ def _check(command: TellOfManager, manager: Manager, consulted: Consulted) -> No
                 detail = f"{left} customers are still looked after on {told.departed_on}"
                 raise Refusal("customers-are-handed-over", "departed_on", detail)
         case QualificationRecorded():
-            _check_past(told.obtained_on, today, "obtained_on")
+            check_has_come(told.obtained_on, today, "obtained_on")
             if told.expires_on is not None and told.expires_on <= told.obtained_on:
                 raise Refusal("expires-later", "expires_on", "must be after obtained_on")
             if told.kind is QualificationKind.EDUCATION and told.name not in set(Education):
                 raise Refusal("education-is-known", "name", f"must be one of {', '.join(Education)}")
         case TrainingTaken():
-            _check_past(told.taken_on, today, "taken_on")
+            check_has_come(told.taken_on, today, "taken_on")
         case ScorecardApproved():
             pass  # the appraisal's own word
         case ManagerDisciplined():
             _check_discipline(told, manager)
         case DisciplineAppealed() | DisciplineAppealDecided():
             _check_appeal(told, manager)
-
-
-def _check_past(day: date, today: date, path: str) -> None:
-    if day > today:
-        raise Refusal("has-happened", path, "must not be in the future")
 
 
 def _check_employed(manager: Manager, day: date, path: str) -> None:

@@ -1,9 +1,10 @@
 """Table ``customer``: customers on record = ``GET /v1/customers``, ``/v1/customers/{customer_id}``."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 
+import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,6 +32,13 @@ from shared.infrastructure.sealed import erase
 from shared.kernel.event import StoredEvent
 
 _COLUMNS = ("customer_id", "kind", "region", "industry", "tier", "branch_id", "sealed", "registered_on")
+_PARTICULARS = {
+    "CustomerRegistered": ("kind", "region", "industry", "tier", "branch_id"),
+    "CustomerMoved": ("kind", "region", "industry", "branch_id"),
+    "CustomerTierChanged": ("tier",),
+}
+"""What each event says of a customer."""
+
 _MOVED = """
     UPDATE customer SET kind = moved.kind, region = moved.region, industry = moved.industry,
                         branch_id = moved.branch_id
@@ -148,6 +156,22 @@ async def tiers_of(connection: AsyncConnection, customer_ids: Sequence[str]) -> 
         {"ids": list(customer_ids)},
     )
     return {row.customer_id: row.tier for row in rows}
+
+
+async def as_of(connection: AsyncConnection, customer: Customer, day: date) -> Customer:
+    """The customer as it was at the end of a day by what was recorded since; its name is the present one."""
+    rows = await connection.execute(
+        text(
+            "SELECT type, data, business_date FROM event WHERE stream = :stream AND type = ANY(:types) "
+            "ORDER BY version"
+        ),
+        {"stream": customer.stream, "types": list(_PARTICULARS)},
+    )
+    for row in rows:
+        if row.type == "CustomerRegistered" or row.business_date <= day:
+            said = orjson.loads(row.data)
+            customer = replace(customer, **{name: said[name] for name in _PARTICULARS[row.type]})
+    return customer
 
 
 async def find(connection: AsyncConnection, customer_id: str) -> Customer | None:

@@ -115,7 +115,8 @@ async def consult(connection: AsyncConnection, commands: Sequence[Command]) -> C
 async def waiting_for(connection: AsyncConnection, keys: Sequence[str]) -> list[Open]:
     """What is proposed and not decided on for the aggregates of these keys."""
     rows = await connection.execute(
-        text(_SELECT + " WHERE key = ANY(:keys) AND status = 'open' ORDER BY proposal_id"), {"keys": list(keys)}
+        text(_SELECT + " WHERE key = ANY(:keys) AND status = 'open' ORDER BY proposal_id"),
+        {"keys": list(keys)},
     )
     return [Open(row.proposal_id, Kind(row.kind), row.key, orjson.loads(row.content)) for row in rows]
 

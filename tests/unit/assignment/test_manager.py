@@ -225,7 +225,7 @@ def test_nobody_not_on_record_has_a_career() -> None:
 @pytest.mark.parametrize(
     ("fact", "before", "rule", "field"),
     [
-        (signed(TODAY + timedelta(days=1)), [], "has-happened", "signed_on"),
+        (signed(TODAY + timedelta(days=1)), [], "day-has-come", "signed_on"),
         (signed(), [signed()], "signed-once", "signed_on"),
         (confirmed(date(2026, 4, 9)), [], "probation-is-served", "confirmed_on"),
         (confirmed(date(2026, 4, 11)), [confirmed(date(2026, 4, 10))], "confirmed-once", "confirmed_on"),
@@ -251,7 +251,7 @@ def test_nobody_not_on_record_has_a_career() -> None:
         (
             obtained(QualificationKind.EXAM, "senior", TODAY + timedelta(days=1)),
             [],
-            "has-happened",
+            "day-has-come",
             "obtained_on",
         ),
         (
@@ -264,7 +264,7 @@ def test_nobody_not_on_record_has_a_career() -> None:
         (
             TrainingTaken(manager_id="m1", course="KYC", hours=Decimal(8), taken_on=date(2027, 1, 1)),
             [],
-            "has-happened",
+            "day-has-come",
             "taken_on",
         ),
         (disciplined(), [disciplined()], "discipline-is-new", "discipline_id"),

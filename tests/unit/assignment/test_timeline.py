@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.assignment.domain import customer as customers
-from services.assignment.domain.customer import AssignCustomer, Consulted, Customer
+from services.assignment.domain.customer import AssignCustomer, Consulted, Customer, PastNeedsApproval
 from services.assignment.domain.timeline import Timeline
 from shared.contracts.assignment import CustomerAssigned, ManagerShare
 from tests.support.staff import staff
@@ -116,6 +116,22 @@ def test_handling_anything_twice_changes_nothing(sequence: list[CustomerAssigned
         entry = customer.timeline.dated(one.effective_from)
         assert entry is not None
         assert customers.evolve(customer, entry) == customer
+
+
+@given(assignments, st.sampled_from([FIRST, TODAY, FIRST + timedelta(days=SPAN)]))
+def test_an_assigner_changes_today_and_later_and_what_is_gone_by_only_with_an_approver(
+    sequence: list[CustomerAssigned], today: date
+) -> None:
+    customer = Customer(tier="gold")
+    for one in sequence:
+        new = not customers.says_already(customer.timeline, one)
+        command = AssignCustomer(one, today, approved=False)
+        if new and one.effective_from < today:
+            with pytest.raises(PastNeedsApproval):
+                customers.decide(command, customer, ON_RECORD)
+        else:
+            assert customers.decide(command, customer, ON_RECORD) == ([one] if new else [])
+        customer, _ = handled(customer, one)
 
 
 @given(assignments)

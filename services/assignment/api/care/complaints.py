@@ -10,7 +10,7 @@ from pydantic import StrictBool
 from starlette.responses import Response
 
 from services.assignment.api.access import Assigner, today
-from services.assignment.api.care.access import (
+from services.assignment.api.record import (
     OFFICE,
     Carer,
     CareReader,
@@ -28,7 +28,7 @@ from services.assignment.domain.care.complaint import (
     ReceiveComplaint,
     Status,
 )
-from services.assignment.domain.care.rules import Note
+from services.assignment.domain.record import Note
 from services.assignment.views.care import complaint as complaint_view
 from services.assignment.views.care.complaint import Complaint, Wanted
 from shared.contracts import assignment as contract

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from services.assignment.api.access import today
-from services.assignment.api.care.access import (
+from services.assignment.api.record import (
     OFFICE,
     SEES_ALL,
     Carer,
@@ -20,7 +20,7 @@ from services.assignment.api.care.access import (
 )
 from services.assignment.domain.care import feedback as feedbacks
 from services.assignment.domain.care.feedback import AnswerFeedback, GiveFeedback
-from services.assignment.domain.care.rules import Note
+from services.assignment.domain.record import Note
 from services.assignment.views.care import feedback as feedback_view
 from services.assignment.views.care.feedback import Feedback, Scope
 from shared.contracts.types import CentreId, Contract, Id, Text

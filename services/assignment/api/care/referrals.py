@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from services.assignment.api.access import today
-from services.assignment.api.care.access import (
+from services.assignment.api.record import (
     SEES_ALL,
     ManyReader,
     acting_manager,
@@ -19,7 +19,7 @@ from services.assignment.api.care.access import (
 )
 from services.assignment.domain.care import referral as referrals
 from services.assignment.domain.care.referral import CloseReferral, Outcome, ReferCustomer
-from services.assignment.domain.care.rules import Note
+from services.assignment.domain.record import Note
 from services.assignment.views.care import referral as referral_view
 from services.assignment.views.care.referral import Referral, Scope, Wanted
 from shared.contracts import assignment as contract

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from services.assignment.api.access import Assigner, no_manager, today
-from services.assignment.api.care.access import (
+from services.assignment.api.record import (
     CareReader,
     check_care,
     check_cared_for,
@@ -15,8 +15,8 @@ from services.assignment.api.care.access import (
     shown,
 )
 from services.assignment.domain.care import survey as surveys
-from services.assignment.domain.care.rules import Note
 from services.assignment.domain.care.survey import SurveyCustomer
+from services.assignment.domain.record import Note
 from services.assignment.views import manager as manager_view
 from services.assignment.views.care import survey as survey_view
 from shared.contracts import assignment as contract

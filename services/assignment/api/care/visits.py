@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from services.assignment.api.access import no_manager, today
-from services.assignment.api.care.access import (
+from services.assignment.api.record import (
     OFFICE,
     Carer,
     CareReader,
@@ -19,8 +19,8 @@ from services.assignment.api.care.access import (
     writing_manager,
 )
 from services.assignment.domain.care import visit as visits
-from services.assignment.domain.care.rules import Note
 from services.assignment.domain.care.visit import MakeVisit, VisitKind
+from services.assignment.domain.record import Note
 from services.assignment.views import manager as manager_view
 from services.assignment.views.care import due as due_view
 from services.assignment.views.care import visit as visit_view

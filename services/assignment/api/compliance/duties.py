@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from services.assignment.api.access import today
-from services.assignment.api.care.access import CareReader, reading_manager, shown, writing_manager
-from services.assignment.domain.care.rules import Note
+from services.assignment.api.record import CareReader, reading_manager, shown, writing_manager
 from services.assignment.domain.compliance import duty as duties
 from services.assignment.domain.compliance.duty import DoDuty
+from services.assignment.domain.record import Note
 from services.assignment.views import portfolio
 from services.assignment.views.compliance import duty as duty_view
 from services.assignment.views.compliance.duty import Duty, Wanted

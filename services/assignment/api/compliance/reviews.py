@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from services.assignment.api.access import today
-from services.assignment.api.care.access import (
+from services.assignment.api.record import (
     OFFICE,
     Carer,
     CareReader,
@@ -17,9 +17,9 @@ from services.assignment.api.care.access import (
     shown,
     writing_manager,
 )
-from services.assignment.domain.care.rules import Note
 from services.assignment.domain.compliance import review as reviews
 from services.assignment.domain.compliance.review import ReviewCustomer
+from services.assignment.domain.record import Note
 from services.assignment.views import policy
 from services.assignment.views.compliance import review as review_view
 from services.assignment.views.compliance.review_due import reviews_due

@@ -10,13 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from services.assignment.api.access import Approver, today
-from services.assignment.api.care.access import OFFICE, Carer, CareReader, check_care, writing_manager
-from services.assignment.domain.care.rules import Note, customer_stream
+from services.assignment.api.record import OFFICE, Carer, CareReader, check_care, writing_manager
 from services.assignment.domain.compliance import suspicion as suspicions
 from services.assignment.domain.compliance.suspicion import DecideSuspicion, Decision, ReportSuspicion
-from services.assignment.views.care.sealing import open_texts
+from services.assignment.domain.record import Note, customer_stream
 from services.assignment.views.compliance import suspicion as suspicion_view
 from services.assignment.views.compliance.suspicion import Suspicion
+from services.assignment.views.record import open_texts
 from shared.contracts.types import BusinessDate, Contract, Id
 from shared.infrastructure.auth import Principal, Role
 from shared.infrastructure.command_handler import Accepted

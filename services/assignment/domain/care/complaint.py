@@ -11,14 +11,14 @@ from datetime import date
 from enum import StrEnum
 
 from services.assignment.domain.business_day import after_business_days
-from services.assignment.domain.care.rules import (
+from services.assignment.domain.policy import Policies
+from services.assignment.domain.record import (
     check_follows,
     check_has_come,
     check_manager,
     customer_stream,
     sealed_text,
 )
-from services.assignment.domain.policy import Policies
 from shared.contracts.assignment import care as contract
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refusal

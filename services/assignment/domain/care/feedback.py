@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from services.assignment.domain.care.rules import Note, customer_stream, sealed_text
+from services.assignment.domain.record import Note, customer_stream, sealed_text
 from shared.contracts.types import BusinessDate, CentreId, Contract, Id, Text
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refusal

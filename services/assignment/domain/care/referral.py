@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from services.assignment.domain.care.rules import (
+from services.assignment.domain.record import (
     check_follows,
     check_has_come,
     check_manager,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 
-from services.assignment.domain.care.rules import check_has_come, customer_stream, sealed_text
+from services.assignment.domain.record import check_has_come, customer_stream, sealed_text
 from shared.contracts.assignment import care as contract
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refusal

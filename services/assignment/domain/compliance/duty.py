@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from hashlib import sha256
 
-from services.assignment.domain.care.rules import (
+from services.assignment.domain.record import (
     check_follows,
     check_has_come,
     customer_stream,

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from services.assignment.domain.care.rules import check_has_come, customer_stream, sealed_text
 from services.assignment.domain.compliance.duty import Leads, Outstanding, check_responsible, completion
 from services.assignment.domain.month import months_later
 from services.assignment.domain.policy import Policies
 from services.assignment.domain.policy import RiskRating as PolicyRating
+from services.assignment.domain.record import check_has_come, customer_stream, sealed_text
 from shared.contracts.assignment import compliance as contract
 from shared.contracts.assignment.compliance import RiskRating
 from shared.kernel.decider import Decider

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from services.assignment.domain.care.rules import (
+from services.assignment.domain.record import (
     check_has_come,
     customer_stream,
     sealed_text,

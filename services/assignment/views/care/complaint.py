@@ -19,9 +19,9 @@ from services.assignment.domain.care.complaint import (
 )
 from services.assignment.domain.policy import Policies
 from services.assignment.views import manager
-from services.assignment.views.care.sealing import seal_texts
 from services.assignment.views.policy import policies
 from services.assignment.views.portfolio import HELD
+from services.assignment.views.record import seal_texts
 from shared.contracts.assignment import ComplaintAssigned
 from shared.kernel.event import Fact, StoredEvent
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assignment.domain.care.feedback import Command, FeedbackAnswered, FeedbackGiven
-from services.assignment.views.care.sealing import seal_texts
+from services.assignment.views.record import seal_texts
 from shared.kernel.event import StoredEvent
 
 _GIVE = text(

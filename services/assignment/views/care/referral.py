@@ -15,8 +15,8 @@ from services.assignment.domain.care.referral import (
     ReferralClosed,
 )
 from services.assignment.views import manager
-from services.assignment.views.care.sealing import seal_texts
 from services.assignment.views.portfolio import HELD
+from services.assignment.views.record import seal_texts
 from shared.kernel.event import StoredEvent
 from shared.kernel.money import format_money
 

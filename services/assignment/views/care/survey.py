@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assignment.domain.care.survey import Consulted, CustomerSurveyed, SurveyCustomer, mean
 from services.assignment.views import portfolio
-from services.assignment.views.care.sealing import seal_texts
+from services.assignment.views.record import seal_texts
 from shared.infrastructure.database import copy
 from shared.kernel.event import StoredEvent
 

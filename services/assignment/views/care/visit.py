@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assignment.domain.care.visit import Consulted, MakeVisit, VisitMade
 from services.assignment.views import manager
-from services.assignment.views.care.sealing import seal_texts
+from services.assignment.views.record import seal_texts
 from shared.infrastructure.database import copy
 from shared.kernel.event import StoredEvent
 

@@ -9,9 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assignment.domain.compliance.duty import Consulted, DoDuty, DutyDone, Outstanding
-from services.assignment.views.care.sealing import seal_texts
 from services.assignment.views.compliance.responsible import leads_on
 from services.assignment.views.portfolio import HELD, IN_FORCE
+from services.assignment.views.record import seal_texts
 from shared.contracts.assignment.compliance import DutyBreached, DutyKind, DutyRaised
 from shared.infrastructure.database import copy, driver_of
 from shared.kernel.event import StoredEvent

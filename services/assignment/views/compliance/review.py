@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.assignment.domain.compliance.duty import Outstanding
 from services.assignment.domain.compliance.review import Consulted, CustomerReviewed, ReviewCustomer
 from services.assignment.views import policy
-from services.assignment.views.care.sealing import seal_texts
 from services.assignment.views.compliance.duty import outstanding
 from services.assignment.views.compliance.responsible import leads_on
+from services.assignment.views.record import seal_texts
 from shared.contracts.assignment.compliance import DutyKind
 from shared.infrastructure.database import copy
 from shared.kernel.event import StoredEvent

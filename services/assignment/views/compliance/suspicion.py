@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assignment.domain.compliance.suspicion import Command, SuspicionDecided, SuspicionReported
-from services.assignment.views.care.sealing import seal_texts
+from services.assignment.views.record import seal_texts
 from shared.kernel.event import StoredEvent
 
 _OPEN = text(

@@ -1,4 +1,4 @@
-"""What all rules of care have in common: days, people on record, and texts that are kept only sealed."""
+"""What all records about customers have in common: days, people on record, and texts that are kept only sealed."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet

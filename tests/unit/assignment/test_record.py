@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from services.assignment.domain.care import rules
-from services.assignment.domain.care.rules import Note
+from services.assignment.domain import record
+from services.assignment.domain.record import Note
 from shared.kernel.errors import Refusal
 
 TODAY = date(2026, 1, 15)
@@ -20,10 +20,10 @@ def test_a_day_in_the_future_is_refused_and_no_other(days: int) -> None:
     day = TODAY + timedelta(days=days)
     if days > 0:
         with pytest.raises(Refusal) as refused:
-            rules.check_has_come(day, TODAY, "visited_on")
+            record.check_has_come(day, TODAY, "visited_on")
         assert (refused.value.rule, refused.value.field) == ("day-has-come", "visited_on")
     else:
-        rules.check_has_come(day, TODAY, "visited_on")
+        record.check_has_come(day, TODAY, "visited_on")
 
 
 @given(st.integers(-400, 400))
@@ -31,23 +31,23 @@ def test_a_day_before_the_one_it_follows_is_refused_and_no_other(days: int) -> N
     day = TODAY + timedelta(days=days)
     if days < 0:
         with pytest.raises(Refusal) as refused:
-            rules.check_follows(day, TODAY, "closed_on")
+            record.check_follows(day, TODAY, "closed_on")
         assert (refused.value.rule, refused.value.field) == ("dates-go-forward", "closed_on")
     else:
-        rules.check_follows(day, TODAY, "closed_on")
+        record.check_follows(day, TODAY, "closed_on")
 
 
 def test_a_manager_must_be_on_record() -> None:
-    rules.check_manager("m1", {"m1", "m2"})
+    record.check_manager("m1", {"m1", "m2"})
     with pytest.raises(Refusal) as refused:
-        rules.check_manager("m3", {"m1", "m2"})
+        record.check_manager("m3", {"m1", "m2"})
     assert (refused.value.rule, refused.value.field) == ("manager-is-known", "manager_id")
 
 
 def test_a_text_that_cannot_be_sealed_is_not_kept_at_all() -> None:
-    assert rules.sealed_text({"one": "v1.c2VhbGVk"}, "one", "note") == "v1.c2VhbGVk"
+    assert record.sealed_text({"one": "v1.c2VhbGVk"}, "one", "note") == "v1.c2VhbGVk"
     with pytest.raises(Refusal) as refused:
-        rules.sealed_text({}, "one", "note")
+        record.sealed_text({}, "one", "note")
     assert (refused.value.rule, refused.value.field) == ("personal-data-is-kept", "note")
 
 

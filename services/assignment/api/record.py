@@ -1,4 +1,4 @@
-"""Who may do and read what in care: managers for their customers, the office for all, departments their own."""
+"""Who may write and read records about customers: managers for their customers, the office for all, departments own."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Protocol, TypeVar
@@ -7,9 +7,9 @@ from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assignment.api.access import no_customer, today
-from services.assignment.domain.care.rules import customer_stream
+from services.assignment.domain.record import customer_stream
 from services.assignment.views import customer, portfolio
-from services.assignment.views.care.sealing import open_texts
+from services.assignment.views.record import open_texts
 from shared.infrastructure.auth import Forbidden, Principal, Role, allow
 from shared.infrastructure.database import Database
 from shared.infrastructure.http.problems import malformed
