@@ -4,7 +4,7 @@ Every assignment that the assignment service tells the log goes into the referen
 book can be compared to the fen at any time.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -116,16 +116,18 @@ class Office:
         self.events.append(event)
         await self.system.publish(core_banking.TOPIC, from_mapping(event))
 
-    async def assignments(self) -> list[tuple[str, date, dict[str, str]]]:
-        """What the assignment service told the log of this office's customers, in order of partition and offset."""
-        told = []
+    async def told(self, kind: str) -> AsyncIterator[dict[str, Any]]:
+        """The assignment service's events of a kind about this office, in order of partition and offset."""
         for record in await self.system.records(assignment.TOPIC):
             event = from_message(record.headers, record.value)
-            data = orjson.loads(event.data)
-            if event.type == "CustomerAssigned" and data["customer_id"].startswith(f"{self.name}-"):
-                shares = {one["manager_id"]: one["share"] for one in data["shares"]}
-                told.append((data["customer_id"], date.fromisoformat(data["effective_from"]), shares))
-        return told
+            if event.type == kind and f'"{self.name}-'.encode() in event.data:
+                yield orjson.loads(event.data)
+
+    async def statement(self, plain: str, period: str) -> dict[str, Any]:
+        """A manager's statement."""
+        path = f"/v1/books/manager/centres/{self.id(plain)}/statement"
+        stated: dict[str, Any] = await self.system.get("ledger", path, period=period)
+        return stated
 
     async def books_agree(self, *periods: str) -> None:
         """The ledger's manager book is what the reference makes of the same facts, on every line of every centre."""
@@ -133,8 +135,9 @@ class Office:
         reference = ReferenceLedger(
             products=[(self.id(code), date.min, self.id(name)) for code, name in PRODUCTS.items()]
         )
-        for customer_id, day, shares in await self.assignments():
-            reference.assign(customer_id, day, shares)
+        async for one in self.told("CustomerAssigned"):
+            shares = {part["manager_id"]: part["share"] for part in one["shares"]}
+            reference.assign(one["customer_id"], date.fromisoformat(one["effective_from"]), shares)
         for event in self.events:
             reference.book(event["id"], event["type"], event["data"])
         for period in periods:
@@ -153,6 +156,5 @@ class Office:
         return {self.id(f"m{number}") for number in range(1, 5)}
 
     async def _lines(self, centre: str, period: str) -> dict[str, str]:
-        path = f"/v1/books/manager/centres/{centre}/statement"
-        lines: dict[str, str] = (await self.system.get("ledger", path, period=period))["lines"]
+        lines: dict[str, str] = (await self.statement(centre.removeprefix(f"{self.name}-"), period))["lines"]
         return lines

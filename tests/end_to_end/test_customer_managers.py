@@ -1,6 +1,8 @@
 """The customer-manager system as those who work with it see it: lives from beginning to end, over HTTP and the log,
 and the manager book following every assignment to the fen."""
 
+import asyncio
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import orjson
@@ -139,3 +141,117 @@ async def test_a_manager_cannot_tell_a_foreign_customer_from_one_that_does_not_e
             for answer, customer in zip(answers, ("c1", "c9"), strict=True)
         ]
         assert words[0] == words[1], path
+
+
+async def test_a_tender_from_the_opening_to_the_books(office: Office) -> None:
+    for manager in ("m1", "m2", "m3"):
+        await office.hire(manager)
+    for customer in ("c1", "c2"):
+        await office.welcome(customer)
+        assert (await office.assign(customer, "2026-02-01", {"m3": "1"})).status_code == 200
+    deposit = {"customer_id": "c1", "currency": "CNY", "account_id": "a1", "product_code": "DEM"}
+    await office.post(1, "DepositPosted", "2026-02-03", **deposit, amount="1000.01")
+
+    closes_at = datetime.now(UTC) + timedelta(seconds=8)
+    opened = await office.assigner.post(
+        "/v1/tenders",
+        json={
+            "customer_ids": [office.id("c1"), office.id("c2")],
+            "baseline_profit": "1000.00",
+            "closes_at": closes_at.isoformat(),
+            "lowest_grade": "manager-3",
+            "effective_from": office.today.isoformat(),
+        },
+    )
+    assert opened.status_code == 201, opened.text
+    tender = f"/v1/tenders/{opened.json()['tender_id']}"
+    for manager, committed in (("m1", "1500.00"), ("m2", "2000.13"), ("m3", "900.00")):
+        bid = {"committed_profit": committed, "plan": f"SEALED-PLAN-{manager}"}
+        assert (await office.manager(manager).post(f"{tender}/bids", json=bid)).status_code == 201
+    early = await office.assigner.post(f"{tender}/award")
+    assert early.status_code == 409
+    stored = await office.system.rows(
+        "assignment", "SELECT data FROM event UNION ALL SELECT row_to_json(receipt)::text FROM receipt"
+    )
+    assert not any("SEALED-PLAN" in row[0] or "2000.13" in row[0] for row in stored)
+
+    await asyncio.sleep(max(0.0, (closes_at - datetime.now(UTC)).total_seconds()) + 0.2)
+    late = {"committed_profit": "9000.00", "plan": "too late"}
+    assert (await office.manager("m1").post(f"{tender}/bids", json=late)).status_code == 409
+    proposed = await office.assigner.post(f"{tender}/award")
+    assert (await office.approve(proposed)).status_code == 200
+    lost = (await office.manager("m1").get(tender)).json()
+    assert (lost["status"], lost["manager_id"]) == ("awarded", office.id("m2"))
+    assert "2000.13" not in str(lost)
+    assert lost["mine"]["committed_profit"] == "1500.00"
+
+    tomorrow = office.today + timedelta(days=1)
+    await office.post(2, "DepositPosted", tomorrow.isoformat(), **deposit, amount="0.07")
+    await office.books_agree("2026-02", f"{office.today:%Y-%m}", f"{tomorrow:%Y-%m}")
+    won = await office.statement("m2", f"{tomorrow:%Y-%m}")
+    assert won["stocks"]["deposit_balance"] == "1000.08"
+    told = [event async for event in office.told("TenderAwarded")]
+    assert [(one["manager_id"], one["committed_profit"]) for one in told] == [(office.id("m2"), "2000.13")]
+
+
+async def test_a_hand_over_from_the_plan_to_the_departure(office: Office) -> None:
+    for manager in ("m1", "m2", "m3"):
+        await office.hire(manager)
+    shares = {"c1": {"m1": "1"}, "c2": {"m1": "0.6", "m3": "0.4"}}
+    for customer, parts in shares.items():
+        await office.welcome(customer)
+        assert (await office.assign(customer, "2026-02-01", parts)).status_code == 200
+    for number, customer in enumerate(shares, 1):
+        account = {
+            "customer_id": customer,
+            "currency": "CNY",
+            "account_id": f"a{number}",
+            "product_code": "DEM",
+        }
+        await office.post(number, "DepositPosted", "2026-02-03", **account, amount="1000.01")
+    complaint = await office.assigner.post(
+        f"/v1/customers/{office.id('c1')}/complaints",
+        json={"received_on": office.today.isoformat(), "channel": "phone", "text": "never calls back"},
+    )
+    assert complaint.status_code == 201, complaint.text
+    complaint_id = complaint.json()["complaint_id"]
+    given = await office.assigner.post(
+        f"/v1/complaints/{complaint_id}/assign", json={"manager_id": office.id("m1")}
+    )
+    assert given.status_code == 200, given.text
+
+    planned = await office.assigner.post(
+        "/v1/hand-overs",
+        json={
+            "manager_id": office.id("m1"),
+            "ground": "departure",
+            "effective_from": office.today.isoformat(),
+            "items": [
+                {"customer_id": office.id("c1"), "successor_id": office.id("m2")},
+                {"customer_id": office.id("c2"), "successor_id": office.id("m3")},
+            ],
+        },
+    )
+    assert planned.status_code == 201, planned.text
+    hand_over = f"/v1/hand-overs/{planned.json()['hand_over_id']}"
+    items = (await office.auditor.get(hand_over)).json()["open_items"]
+    assert complaint_id in {one["item_id"] for one in items}
+    assert (await office.assigner.post(f"{hand_over}/submit")).status_code == 409, (
+        "nobody has acknowledged it"
+    )
+    for manager in ("m1", "m2", "m3"):
+        assert (await office.manager(manager).post(f"{hand_over}/acknowledge")).status_code == 200
+    submitted = await office.assigner.post(f"{hand_over}/submit")
+    assert submitted.status_code == 202, submitted.text
+    leaving = {"departed_on": office.today.isoformat(), "reason": "retired"}
+    assert (await office.tell("m1", "departure", office.approver, **leaving)).status_code == 409
+    assert (await office.approve(submitted, by=office.third)).status_code == 200
+    assert (await office.tell("m1", "departure", office.approver, **leaving)).status_code == 201
+
+    found = (await office.auditor.get(f"/v1/complaints/{complaint_id}")).json()
+    assert found["manager_id"] == office.id("m2")
+    month = f"{office.today:%Y-%m}"
+    await office.books_agree("2026-02", month, "2026")
+    for manager, balance in (("m1", "0.00"), ("m2", "1000.01"), ("m3", "1000.01")):
+        stated = await office.statement(manager, month)
+        assert stated["stocks"]["deposit_balance"] == balance, manager

@@ -252,7 +252,7 @@ BANKS = st.builds(
     st.sampled_from(["2", "4", "6"]),
     st.lists(CAREERS, min_size=4, max_size=4),
 )
-POOLS = st.sampled_from(
+POOLS: st.SearchStrategy[str | dict[str, str]] = st.sampled_from(
     ["m1", "m1 m2", "m2 m3 m4", {"branch_id": "*"}, {"team_id": "t1"}, {"branch_id": "b2"}]
 )
 RULES = st.lists(

@@ -50,6 +50,11 @@ def test_the_smallest_load_comes_first_and_of_equals_the_smaller_id() -> None:
     }
 
 
+def test_loads_are_compared_across_customers_who_differ() -> None:
+    customers = [portion(f"c{n}", ends=NEXT_WEEK if n % 2 else None) for n in range(1, 5)]
+    assert place(customers, pool("9", m1=[], m2=[])) == {"c1": "m1", "c2": "m2", "c3": "m1", "c4": "m2"}
+
+
 def test_big_ones_find_room_before_small_ones() -> None:
     placed = place(
         [portion("c1", "1"), portion("c2", "2"), portion("c3", "1")], pool("2", m1=[], m2=[ever("1")])
