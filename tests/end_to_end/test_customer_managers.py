@@ -181,7 +181,7 @@ async def test_a_tender_from_the_opening_to_the_books(office: Office) -> None:
     proposed = await office.assigner.post(f"{tender}/award")
     assert (await office.approve(proposed)).status_code == 200
     lost = (await office.manager("m1").get(tender)).json()
-    assert (lost["status"], lost["manager_id"]) == ("awarded", office.id("m2"))
+    assert (lost["status"], lost["winner"]["manager_id"]) == ("awarded", office.id("m2"))
     assert "2000.13" not in str(lost)
     assert lost["mine"]["committed_profit"] == "1500.00"
 

@@ -1,4 +1,4 @@
-"""Customers go from one manager to others: both sides know, a third person approves, and all of it is done or nothing."""
+"""Customers go from one manager to others: both sides know, a third person approves, all is done or nothing."""
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
@@ -22,12 +22,13 @@ class Desk:
     async def plan(
         self, ground: str = "transfer", items: list[dict[str, object]] | None = None, **more: object
     ) -> httpx.Response:
-        body = {
+        body: dict[str, object] = {
             "manager_id": "m1",
             "ground": ground,
             "effective_from": self.tomorrow.isoformat(),
-            "items": items or [item("c1"), item("c2")],
         }
+        if "team_id" not in more:
+            body["items"] = items or [item("c1"), item("c2")]
         return await self.bank.assigner.post("/v1/hand-overs", json={**body, **more})
 
     async def planned(self, *args: Any, **more: object) -> str:
@@ -151,7 +152,7 @@ async def test_who_departs_keeps_nothing_and_leaves_when_all_is_handed_over(desk
     bank = desk.bank
     left = {"departed_on": desk.tomorrow.isoformat(), "reason": "resignation"}
     departing = "/v1/managers/m1/departure"
-    assert refused(await bank.assigner.post(departing, json=left)) == (409, "customers-are-handed-over")
+    assert refused(await bank.approver.post(departing, json=left)) == (409, "customers-are-handed-over")
     kept = await desk.plan("departure", [item("c1", "m3", ("0.3", 3)), item("c2")])
     assert refused(kept) == (409, "manager-is-there")
     assert kept.json()["errors"][0]["field"] == "items.0.tail"
@@ -161,7 +162,7 @@ async def test_who_departs_keeps_nothing_and_leaves_when_all_is_handed_over(desk
     await desk.acknowledge(hand_over_id, "m1")
     assert (await desk.approve(await desk.submitted(hand_over_id))).status_code == 200
     assert await desk.timeline("c2") == {desk.tomorrow.isoformat(): {"m2": "0.4", "m3": "0.6"}}
-    assert (await bank.assigner.post(departing, json=left)).status_code == 201
+    assert (await bank.approver.post(departing, json=left)).status_code == 201
 
 
 async def test_in_an_emergency_a_team_takes_over_by_least_load_without_the_absent_managers_word(
@@ -180,7 +181,7 @@ async def test_in_an_emergency_a_team_takes_over_by_least_load_without_the_absen
         assert (await bank.assigner.post("/v1/managers", json=body)).status_code == 201
     leave = {"effective_from": bank.today.isoformat(), "reason": "illness"}
     assert (await bank.assigner.post("/v1/managers/m1/leaves", json=leave)).status_code == 201
-    emergency = {"items": None, "team_id": "rescue", "effective_from": bank.today.isoformat()}
+    emergency = {"team_id": "rescue", "effective_from": bank.today.isoformat()}
     answer = await desk.plan("emergency", **emergency)
     hand_over_id = answer.json()["hand_over_id"]
     assert {one["customer_id"]: one["successor_id"] for one in answer.json()["items"]} == {
@@ -195,7 +196,7 @@ async def test_in_an_emergency_a_team_takes_over_by_least_load_without_the_absen
 
 
 async def test_a_team_without_anybody_who_may_is_refused(desk: Desk) -> None:
-    answer = await desk.plan("emergency", items=None, team_id="nowhere")
+    answer = await desk.plan("emergency", team_id="nowhere")
     assert refused(answer) == (409, "team-has-room")
 
 
