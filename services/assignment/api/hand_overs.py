@@ -167,7 +167,9 @@ async def submit_hand_over(request: Request, hand_over_id: Id, caller: Assigner,
         proposal_id=str(uuid_utils.uuid7()),
         proposed_by=caller.subject,
     )
-    return await submit_proposal(desk, caller, hand_overs.DECIDER, command, command.proposal_id)
+    return await submit_proposal(
+        desk, caller, hand_overs.DECIDER, command, command.proposal_id, desk.expected_version
+    )
 
 
 @router.post("/{hand_over_id}/cancel")

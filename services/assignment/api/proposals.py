@@ -118,9 +118,15 @@ async def propose(
 
 
 async def submit_proposal(
-    desk: Commands, caller: Principal, decider: AnyDecider, command: object, proposal_id: str
+    desk: Commands,
+    caller: Principal,
+    decider: AnyDecider,
+    command: object,
+    proposal_id: str,
+    expected_version: int | None = None,
 ) -> Response:
-    """Submit what has something proposed under this id, or comes upon the same proposed already; 202."""
+    """Submit what has something proposed under this id, or comes upon the same proposed already; 202. The version is
+    that of the aggregate that the command is for."""
 
     def answer(outcomes: Sequence[Outcome]) -> Answer:
         found = proposal_id
@@ -131,7 +137,7 @@ async def submit_proposal(
                 accepted(outcomes)
         return Answer(202, orjson.dumps({"proposal_id": found, "status": "open"}))
 
-    submission = Submission(decider, command, desk.origin(caller))
+    submission = Submission(decider, command, desk.origin(caller), expected_version)
     return await desk.submit_all(caller, [submission], answer)
 
 

@@ -178,7 +178,9 @@ async def award_tender(request: Request, tender_id: Id, caller: Assigner, desk: 
     command = ProposeAward(
         tender_id=tender_id, today=today(), proposal_id=str(uuid_utils.uuid7()), proposed_by=caller.subject
     )
-    return await submit_proposal(desk, caller, tenders.DECIDER, command, command.proposal_id)
+    return await submit_proposal(
+        desk, caller, tenders.DECIDER, command, command.proposal_id, desk.expected_version
+    )
 
 
 @router.post("/{tender_id}/close-without-award")

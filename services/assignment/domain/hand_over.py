@@ -190,7 +190,7 @@ def decide(command: Command, hand_over: HandOver, consulted: Consulted) -> Seque
             return [_submit(command, hand_over, planned, consulted)]
         case CompleteHandOver():
             return _complete(command, planned, consulted)
-        case CancelHandOver():
+        case _:
             return [HandOverCancelled(**_named(command), reason=command.reason)]
 
 

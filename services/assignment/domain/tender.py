@@ -238,7 +238,7 @@ def decide(command: Command, tender: Tender, consulted: Consulted) -> Sequence[F
             return [_award(command, consulted)]
         case CloseWithoutAward():
             return [_close(command, tender, opened, consulted)]
-        case CancelTender():
+        case _:
             return [
                 TenderCancelled(
                     tender_id=command.tender_id, reason=command.reason, business_date=command.today

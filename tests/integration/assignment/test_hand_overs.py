@@ -150,7 +150,7 @@ async def test_a_transfer_with_a_tail_goes_from_plan_to_assignments(desk: Desk) 
 
 async def test_who_departs_keeps_nothing_and_leaves_when_all_is_handed_over(desk: Desk) -> None:
     bank = desk.bank
-    left = {"departed_on": desk.tomorrow.isoformat(), "reason": "resignation"}
+    left = {"departed_on": desk.tomorrow.isoformat(), "reason": "resigned"}
     departing = "/v1/managers/m1/departure"
     assert refused(await bank.approver.post(departing, json=left)) == (409, "customers-are-handed-over")
     kept = await desk.plan("departure", [item("c1", "m3", ("0.3", 3)), item("c2")])

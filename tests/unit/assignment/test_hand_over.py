@@ -1,4 +1,4 @@
-"""A hand-over: planned upon the shares of a moment, known to both sides, done by a third person's word or not at all."""
+"""A hand-over: planned upon the shares of a moment, known to both sides, done by a third person's word or not."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -13,8 +13,8 @@ from services.assignment.domain.hand_over import (
     AcknowledgeHandOver,
     CancelHandOver,
     Command,
-    CompleteHandOver,
     Complaint,
+    CompleteHandOver,
     Consulted,
     HandOver,
     HandOverAcknowledged,
