@@ -1,9 +1,14 @@
 """What the appraisal service says (topic ``appraisal.events``, keyed by manager id)."""
 
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from shared.contracts.types import BusinessDate, CentreId, Contract, Id, Text
+from shared.kernel.money import parse_rate
 
 TOPIC = "appraisal.events"
 SOURCE = "appraisal"
@@ -18,6 +23,14 @@ class Rating(StrEnum):
     D = "D"
 
 
+Points = Annotated[
+    Decimal,
+    BeforeValidator(lambda value: value if isinstance(value, Decimal) else parse_rate(value)),
+    PlainSerializer(lambda points: f"{points:f}", return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^-?\d{1,6}(\.\d{1,6})?$", "examples": ["87.25"]}),
+]
+
+
 class ScorecardApproved(Contract):
     """The appraisal of a manager for a period is decided (考核结果)."""
 
@@ -25,6 +38,8 @@ class ScorecardApproved(Contract):
     period: str
     rating: Rating
     approved_on: BusinessDate
+    cycle_id: Id | None = None
+    total: Points | None = None
 
     @property
     def stream(self) -> str:

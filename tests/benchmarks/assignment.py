@@ -92,15 +92,10 @@ def results(number: int) -> Iterator[Command]:
         word = {"customer_id": customer_id(index), "period": month, "lines": {}, "stocks": stocks}
         stated = CustomerResultStated.model_validate({**word, "products": products})
         yield register.DECIDER, TakeResult(stated)
-    counts = {"entries": 0, "managers": 0, "departments": 0, "customers": number}
-    word = {
-        "period": month,
-        **counts,
-        "trued_up": [],
-        "lines": {},
-        "computed_from": {"positions": {}, "hash": ""},
-    }
-    yield register.DECIDER, TakeResult(PeriodClosed.model_validate(word))
+    counts = {"entries": 0, "managers": 0, "departments": 0, "customers": number, "trued_up": [], "lines": {}}
+    place = {"positions": {}, "hash": ""}
+    closed = PeriodClosed.model_validate({"period": month, **counts, "computed_from": place})
+    yield register.DECIDER, TakeResult(closed)
 
 
 def rules(number: int) -> list[dict[str, Any]]:

@@ -7,9 +7,9 @@ in whatever order and in whatever company it arrives.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -27,8 +27,16 @@ Cell = tuple[str, int, str, str]
 Sums = Mapping[Cell, int]
 """Signed sums in minor units. A sum of zero is kept: the centre had a result, though one of nothing."""
 
+Adjusted = tuple[int, Cell]
+"""A closed month ``YYYYMM``, and the cell by which a later month adjusts it."""
+
+Adjustments = Mapping[Adjusted, int]
+"""What of the sums adjusts closed months (追溯调整), in minor units."""
+
 Run = tuple[int, int]
 """Ledger positions from the first to the last, both included, without a gap."""
+
+KeyT = TypeVar("KeyT")
 
 _SALTS = "fedbaabj"
 """One letter a ledger shard: with it, the stream of shard n falls into shard n of this service's store, so
@@ -47,6 +55,7 @@ class LedgerEntry:
     log_offset: int
     business_date: date
     results: Sums
+    adjustments: Adjustments = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,9 @@ def entry_of(booked: EntryBooked, position: int, log_offset: int) -> LedgerEntry
     """Raises Malformed where a period is no month, a book does not add up to the entry's lines (I2), or what changes
     hands in the manager book does not add up to zero."""
     month = parse_month(booked.period)
+    adjusted = None if booked.adjusts_period is None else parse_month(booked.adjusts_period)
     results: dict[Cell, int] = {}
+    adjustments: dict[Adjusted, int] = {}
     for line in booked.lines.keys() | {line for parts in booked.books.values() for line in parts}:
         for book in Book:
             parts, total = booked.books.get(book, {}).get(line, {}), booked.lines.get(line, 0)
@@ -69,15 +80,20 @@ def entry_of(booked: EntryBooked, position: int, log_offset: int) -> LedgerEntry
                 raise Malformed(f"books.{book}.{line}: must add up to {format_money(total)}")
             for centre_id, amount in parts.items():
                 results[book.value, month, centre_id, line.value] = amount
+                if adjusted is not None:
+                    adjustments[adjusted, (book.value, month, centre_id, line.value)] = amount
     moved: dict[tuple[int, str], int] = {}
     for move in booked.moves:
         key = parse_month(move.period), move.line.value
         cell = Book.MANAGER.value, key[0], move.centre_id, key[1]
         results[cell] = results.get(cell, 0) + move.amount
+        if move.adjusts_period is not None:
+            place = parse_month(move.adjusts_period), cell
+            adjustments[place] = adjustments.get(place, 0) + move.amount
         moved[key] = moved.get(key, 0) + move.amount
     if any(moved.values()):
         raise Malformed("moves: must add up to zero in each line and period")
-    return LedgerEntry(position, log_offset, booked.business_date, results)
+    return LedgerEntry(position, log_offset, booked.business_date, results, adjustments)
 
 
 # --- events -------------------------------------------------------------------------------------------------
@@ -87,7 +103,7 @@ def entry_of(booked: EntryBooked, position: int, log_offset: int) -> LedgerEntry
 class ResultsReceived:
     """Entries of a ledger shard were taken in: those at ``positions``, found between two places in the log.
 
-    ``business_date`` is the latest of theirs.
+    ``business_date`` is the latest of theirs. ``adjustments`` are that part of ``results`` which adjusts closed months.
     """
 
     ledger_shard: int
@@ -96,6 +112,7 @@ class ResultsReceived:
     positions: tuple[Run, ...]
     business_date: date
     results: Sums
+    adjustments: Adjustments = field(default_factory=dict)
 
     @property
     def stream(self) -> str:
@@ -107,11 +124,11 @@ class ResultsReceived:
         return sum(last - first + 1 for first, last in self.positions)
 
     def to_json(self) -> bytes:
-        """Sums by book, month, centre and line as decimal strings, in a fixed order."""
-        books: dict[str, dict[str, dict[str, dict[str, str]]]] = {}
-        for (book, month, centre_id, line), amount in sorted(self.results.items()):
-            centres = books.setdefault(book, {}).setdefault(format_month(month), {})
-            centres.setdefault(centre_id, {})[line] = format_money(amount)
+        """Sums by book, month, centre and line as decimal strings, in a fixed order; adjustments by month first."""
+        by_month: dict[int, dict[Cell, int]] = {}
+        for (adjusted, cell), amount in sorted(self.adjustments.items()):
+            by_month.setdefault(adjusted, {})[cell] = amount
+        adjustments = {format_month(adjusted): _shown(sums) for adjusted, sums in by_month.items()}
         return orjson.dumps(
             {
                 "ledger_shard": self.ledger_shard,
@@ -120,9 +137,18 @@ class ResultsReceived:
                 "positions": self.positions,
                 "entries": self.entries,
                 "business_date": self.business_date,
-                "results": books,
+                "results": _shown(self.results),
+                **({"adjustments": adjustments} if adjustments else {}),
             }
         )
+
+
+def _shown(sums: Sums) -> dict[str, dict[str, dict[str, dict[str, str]]]]:
+    books: dict[str, dict[str, dict[str, dict[str, str]]]] = {}
+    for (book, month, centre_id, line), amount in sorted(sums.items()):
+        centres = books.setdefault(book, {}).setdefault(format_month(month), {})
+        centres.setdefault(centre_id, {})[line] = format_money(amount)
+    return books
 
 
 def read_results(data: str) -> ResultsReceived:
@@ -135,6 +161,11 @@ def read_results(data: str) -> ResultsReceived:
         positions=tuple((first, last) for first, last in stored["positions"]),
         business_date=date.fromisoformat(stored["business_date"]),
         results=_cells(stored["results"]),
+        adjustments={
+            (parse_month(adjusted), cell): amount
+            for adjusted, books in stored.get("adjustments", {}).items()
+            for cell, amount in _cells(books).items()
+        },
     )
 
 
@@ -199,13 +230,14 @@ def decide(command: ReceiveResults, received: Received, _: None) -> Sequence[Fac
             positions=runs_of(new),
             business_date=max(entry.business_date for entry in new.values()),
             results=added_up(entry.results for entry in new.values()),
+            adjustments=added_up(entry.adjustments for entry in new.values()),
         )
     ]
 
 
-def added_up(parts: Iterable[Sums]) -> dict[Cell, int]:
+def added_up(parts: Iterable[Mapping[KeyT, int]]) -> dict[KeyT, int]:
     """The sums of several, cell by cell."""
-    sums: dict[Cell, int] = {}
+    sums: dict[KeyT, int] = {}
     for part in parts:
         for cell, amount in part.items():
             sums[cell] = sums.get(cell, 0) + amount

@@ -24,10 +24,19 @@ _ADD = """
 """
 
 
-class ResultView:
-    """Sums of legs per shard, month, book, centre and line."""
+_ADJUST = """
+    INSERT INTO adjustment AS present (shard, adjusts_period, book, period, centre_id, line, amount)
+    SELECT * FROM unnest($1::smallint[], $2::int[], $3::book_name[], $4::int[], $5::text[], $6::line_name[],
+                         $7::bigint[])
+    ON CONFLICT (shard, period, adjusts_period, book, centre_id, line)
+        DO UPDATE SET amount = present.amount + excluded.amount
+"""
 
-    tables = ("result",)
+
+class ResultView:
+    """Sums of legs per shard, month, book, centre and line; and what of them adjusts which closed month."""
+
+    tables = ("result", "adjustment")
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         sums: dict[tuple[int, str, int, str, str], int] = {}
@@ -36,10 +45,19 @@ class ResultView:
                 for cell, amount in event.fact.results.items():
                     key = (event.shard, *cell)
                     sums[key] = sums.get(key, 0) + amount
+        adjusted: dict[tuple[int, int, str, int, str, str], int] = {}
+        for event in events:
+            if isinstance(event.fact, ResultsReceived):
+                for (month, cell), amount in event.fact.adjustments.items():
+                    place = (event.shard, month, *cell)
+                    adjusted[place] = adjusted.get(place, 0) + amount
+        driver = await driver_of(connection)
         if sums:
             keys = sorted(sums)
-            driver = await driver_of(connection)
             await driver.execute(_ADD, *zip(*keys, strict=True), [sums[key] for key in keys])
+        if adjusted:
+            places = sorted(adjusted)
+            await driver.execute(_ADJUST, *zip(*places, strict=True), [adjusted[place] for place in places])
 
 
 _SUMS = """
@@ -69,3 +87,23 @@ async def scorecard(
     if not found and (await connection.execute(text(_EVER), centre)).first() is None:
         return None
     return Scorecard(centre_id, dict.fromkeys(Line, 0) | found)
+
+
+async def adjustments(
+    connection: AsyncConnection, period: Period
+) -> dict[tuple[Book, str], dict[int, dict[Line, int]]]:
+    """What of a period's results adjusts months before it: by side and centre, by month adjusted, by line."""
+    rows = await connection.execute(
+        text(
+            "SELECT book::text AS book, centre_id, adjusts_period, line::text AS line, sum(amount)::bigint AS amount "
+            "FROM adjustment WHERE period BETWEEN :first AND :last AND adjusts_period < :first "
+            "GROUP BY book, centre_id, adjusts_period, line HAVING sum(amount) <> 0 "
+            "ORDER BY book, centre_id, adjusts_period, line"
+        ),
+        {"first": period.first, "last": period.last},
+    )
+    found: dict[tuple[Book, str], dict[int, dict[Line, int]]] = {}
+    for row in rows:
+        months = found.setdefault((Book(row.book), row.centre_id), {})
+        months.setdefault(row.adjusts_period, {})[Line(row.line)] = row.amount
+    return found

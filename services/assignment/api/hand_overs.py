@@ -39,7 +39,7 @@ from shared.kernel.errors import Malformed, Unknown
 
 router = APIRouter(prefix="/v1/hand-overs", tags=["hand-overs"])
 
-LONGEST_TAIL = 12
+LONGEST_TAIL = 6
 """How many steps a tail has at most."""
 
 HandOverReader = Annotated[Principal, Depends(allow(Role.ASSIGNER, Role.APPROVER, Role.MANAGER, reads=True))]

@@ -6,7 +6,7 @@ before it is done, the plan is no longer current and nothing of it is done.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -29,6 +29,9 @@ from shared.kernel.event import Fact
 AT_WORK = (Employment.PROBATION, Employment.CONFIRMED)
 MAY_BE_AWAY = (HandOverGround.DEPARTURE, HandOverGround.EMERGENCY)
 """Grounds on which a manager who is not at work need not acknowledge."""
+
+FARTHEST_AHEAD = timedelta(days=366)
+"""How far ahead a hand-over may take effect."""
 
 
 class Status(StrEnum):
@@ -203,6 +206,9 @@ def _named(command: Command) -> dict[str, Any]:
 
 
 def _plan(command: PlanHandOver, consulted: Consulted) -> Fact:
+    latest = command.today + FARTHEST_AHEAD
+    if command.terms.effective_from > latest:
+        raise Refusal("hand-over-is-near", "effective_from", f"must not be after {latest}")
     items = plan(command.terms, consulted.known)
     check_free([one.customer_id for one in items], consulted.claims, "items.{}.customer_id")
     return HandOverPlanned(

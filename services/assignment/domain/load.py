@@ -1,9 +1,10 @@
 """Load (负荷): how much looking after a manager has to do, Σ tier weight × share, from day to day."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import NamedTuple
 
 from services.assignment.domain.timeline import Timeline
@@ -22,19 +23,27 @@ class Burden(NamedTuple):
         return self.load if self.starts <= day and (self.ends is None or day < self.ends) else Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Looked:
     """A customer that is being assigned: its tier's weight, and who looks after it when."""
 
     weight: Decimal
     timeline: Timeline[CustomerAssigned] = field(default_factory=Timeline)
 
-    def burdens(self, manager_id: str) -> Iterable[Burden]:
+    def burdens(self, manager_id: str) -> Sequence[Burden]:
         """What it is for one manager."""
+        return self._by_manager.get(manager_id, ())
+
+    @cached_property
+    def _by_manager(self) -> Mapping[str, Sequence[Burden]]:
+        """Worked out once: where many customers are assigned together, each is looked at for every other."""
+        found: dict[str, list[Burden]] = {}
         for entry in self.timeline.entries:
+            ends = self.timeline.end_of(entry)
             for share in entry.shares:
-                if share.manager_id == manager_id:
-                    yield Burden(entry.effective_from, self.timeline.end_of(entry), self.weight * share.share)
+                burden = Burden(entry.effective_from, ends, self.weight * share.share)
+                found.setdefault(share.manager_id, []).append(burden)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,11 @@ class Loads:
 
     def of(self, manager_id: str) -> "Profile":
         """A manager's load by day."""
-        own = [burden for looked in self.customers.values() for burden in looked.burdens(manager_id)]
+        sums: dict[tuple[date, date | None], Decimal] = {}  # many are assigned from and to the same days
+        for looked in self.customers.values():
+            for starts, ends, load in looked.burdens(manager_id):
+                sums[starts, ends] = sums.get((starts, ends), Decimal(0)) + load
+        own = [Burden(*days, load) for days, load in sums.items()]
         return Profile((*self.others.get(manager_id, ()), *own))
 
 

@@ -7,7 +7,7 @@ they compare with the closing time is the recorded time, so that no bid can be r
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
 
@@ -31,6 +31,9 @@ from shared.kernel.period import FIRST_YEAR, LAST_YEAR
 
 MONTHS = 12
 """How long a commitment lasts."""
+
+FARTHEST_AHEAD = timedelta(days=366)
+"""How far ahead an award may take effect."""
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -249,8 +252,9 @@ def decide(command: Command, tender: Tender, consulted: Consulted) -> Sequence[F
 def _open(command: OpenTender, consulted: Consulted) -> Fact:
     if command.closes_at <= consulted.now:
         raise Refusal("closes-in-future", "closes_at", "must lie in the future")
-    if command.effective_from is not None and command.effective_from < command.today:
-        raise Refusal("award-is-ahead", "effective_from", f"must not be before {command.today}")
+    latest = command.today + FARTHEST_AHEAD
+    if command.effective_from is not None and not command.today <= command.effective_from <= latest:
+        raise Refusal("award-is-near", "effective_from", f"must lie between {command.today} and {latest}")
     for index, customer_id in enumerate(command.customer_ids):
         if customer_id not in consulted.tiers:
             detail = f"there is no customer {customer_id}"

@@ -3,6 +3,7 @@
 ``GET /v1/customers/{customer_id}/assignments`` and, in ``portfolio.py``, ``GET /v1/managers/{manager_id}/portfolio``.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -40,6 +41,7 @@ _ENDED = """
       AND portfolio.effective_from = following.effective_from
       AND portfolio.effective_to IS DISTINCT FROM following.day
 """
+_ASSIGNMENT = ("customer_id", "effective_from", "shares", "reason", "recorded_at", "actor")
 _PORTFOLIO = ("customer_id", "effective_from", "manager_id", "share")
 _SHARES = TypeAdapter(tuple[ManagerShare, ...])
 
@@ -59,21 +61,36 @@ class AssignmentView:
         if not latest:
             return
         entries = sorted(latest.items(), key=lambda item: item[0])
-        rows = [
-            (customer_id, day, entry.shares_json(), entry.reason, entry.recorded_at, entry.actor)
-            for (customer_id, day), entry in entries
-        ]
+        # The first word on a customer replaces nothing and ends nothing, so it is just appended.
+        first: list[tuple[object, ...]] = []
+        further: list[tuple[object, ...]] = []
+        several = await _with_several(connection, [customer_id for (customer_id, _), _ in entries])
+        for (customer_id, day), entry in entries:
+            row = (customer_id, day, entry.shares_json(), entry.reason, entry.recorded_at, entry.actor)
+            (further if customer_id in several else first).append(row)
         driver = await driver_of(connection)
-        await driver.execute(_PUT, *zip(*rows, strict=True))
-        customers, days = zip(*(key for key, _ in entries), strict=True)
-        await driver.execute(_REPLACED, customers, days)
+        await copy(connection, "assignment", _ASSIGNMENT, first)
+        if further:
+            await driver.execute(_PUT, *zip(*further, strict=True))
+            await driver.execute(_REPLACED, [row[0] for row in further], [row[1] for row in further])
         held = [
             (customer_id, day, share.manager_id, share.share)
             for (customer_id, day), entry in entries
             for share in entry.shares
         ]
         await copy(connection, "portfolio", _PORTFOLIO, held)
-        await driver.execute(_ENDED, sorted(set(customers)))
+        if further:
+            await driver.execute(_ENDED, sorted(several))
+
+
+async def _with_several(connection: AsyncConnection, customer_ids: Sequence[str]) -> set[str]:
+    """Those of these customers who are there already, or more than once among these."""
+    driver = await driver_of(connection)
+    rows = await driver.fetch(
+        "SELECT DISTINCT customer_id FROM assignment WHERE customer_id = ANY($1)", customer_ids
+    )
+    named = Counter(customer_ids)
+    return {row[0] for row in rows} | {one for one, times in named.items() if times > 1}
 
 
 @dataclass(frozen=True, slots=True)

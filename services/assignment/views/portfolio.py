@@ -68,7 +68,7 @@ async def holdings(
         ),
         {"manager_id": manager_id, "day": day, "after": after, "limit": limit},
     )
-    return [Holding(**row._mapping) for row in rows]
+    return [Holding(*row) for row in rows]
 
 
 async def held(

@@ -181,6 +181,7 @@ async def test_whom_the_rules_would_have_elsewhere_moves_and_the_timeline_goes_o
     assert (done["placed"], done["rules_from"]) == (1, (bank.today + timedelta(days=5)).isoformat())
     by_day = [await managers(bank, "c1", days=days) for days in (4, 5, 19, 20)]
     assert by_day == [[["m1", "m2"]], [["m2"]], [["m2"]], [["m1"]]]
+    assert await bank.service.verify() is None
 
 
 async def test_a_scope_is_those_without_managers_a_branch_those_named_or_all(bank: Bank) -> None:

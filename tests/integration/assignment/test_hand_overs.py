@@ -276,6 +276,7 @@ async def test_only_the_parties_and_the_office_see_a_hand_over(desk: Desk) -> No
 @pytest.mark.parametrize(
     ("change", "rule"),
     [
+        ({"effective_from": "2199-12-31"}, "hand-over-is-near"),
         ({"manager_id": "m9"}, "manager-is-known"),
         ({"manager_id": "m3"}, "manager-looks-after"),
         ({"items": [item("c9")]}, "customer-is-known"),

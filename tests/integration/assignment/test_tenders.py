@@ -280,6 +280,7 @@ async def test_without_a_baseline_it_is_what_the_customers_brought_in(fair: Fair
         ({"customer_ids": ["c1", "c1"]}, 422),
         ({"customer_ids": ["c9"]}, 409),
         ({"effective_from": "2020-01-01"}, 409),
+        ({"effective_from": "2199-12-31"}, 409),
         ({"baseline_profit": "-1.00"}, 422),
         ({"lowest_grade": "boss"}, 422),
     ],

@@ -101,6 +101,10 @@ def tail(*kept: tuple[str, int]) -> tuple[Wanted, ...]:
 @pytest.mark.parametrize(
     ("terms", "expected"),
     [
+        (
+            replace(TERMS, effective_from=TODAY + timedelta(days=367)),
+            ("hand-over-is-near", "effective_from"),
+        ),
         (replace(TERMS, manager_id="m9"), ("manager-is-known", "manager_id")),
         (replace(TERMS, manager_id="m3"), ("manager-looks-after", "items.0.customer_id")),
         (replace(TERMS, wanted=(Wanted("c9", "m2"),)), ("customer-is-known", "items.0.customer_id")),

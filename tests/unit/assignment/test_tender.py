@@ -125,7 +125,12 @@ def test_without_a_baseline_it_is_what_the_customers_brought_in_even_a_loss() ->
         (
             replace(OPEN, effective_from=TODAY - timedelta(days=1)),
             RUNNING,
-            ("award-is-ahead", "effective_from"),
+            ("award-is-near", "effective_from"),
+        ),
+        (
+            replace(OPEN, effective_from=TODAY + timedelta(days=367)),
+            RUNNING,
+            ("award-is-near", "effective_from"),
         ),
         (OPEN, replace(RUNNING, tiers={"c1": "gold"}), ("customer-is-known", "customer_ids.1")),
         (
