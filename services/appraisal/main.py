@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from services.appraisal import __doc__ as description
-from services.appraisal.api import router
+from services.appraisal.api import ROUTERS
 from services.appraisal.consumer import DOORS
 from services.appraisal.domain import results
 from services.appraisal.settings import Settings
@@ -31,6 +31,6 @@ def define(_: Settings) -> ServiceDefinition:
         views=[ResultView(), IntakeView()],
         publications={"MessageRefused": partial(dead_letters.to_message, "appraisal")},
         doors=DOORS,
-        routers=[router],
+        routers=ROUTERS,
         asyncapi=partial(asyncapi_of, "appraisal"),
     )

@@ -11,7 +11,7 @@ import structlog
 
 from shared.contracts.envelope import CloudEvent, from_message
 from shared.infrastructure import dead_letters, event_store
-from shared.infrastructure.command_handler import Letter, Submission
+from shared.infrastructure.command_handler import AnyDecider, Letter, Submission
 from shared.infrastructure.event_log import Record
 from shared.kernel.errors import Malformed, Refusal
 
@@ -29,14 +29,22 @@ class BatchDoor:
     """A door whose messages of one transaction become one command.
 
     ``read`` judges each message alone; ``combine`` makes one submission of several, in their order. Refused,
-    a combined command breaks its batch, which is then halved until the one refused message is found.
+    a combined command breaks its batch, which is then halved until the one refused message is found. Where the door
+    has submissions for several deciders, those for ``only`` this one are combined, and the others stay as they are.
     """
 
     read: Door
     combine: Callable[[Sequence[Submission]], Submission]
+    only: AnyDecider | None = None
 
     def __call__(self, event: CloudEvent, record: Record) -> Submission | None:
         return self.read(event, record)
+
+    def combines(self, submission: Submission | None) -> bool:
+        """Whether a submission is one of those that are combined; a dead letter never is."""
+        if submission is None or submission.decider is dead_letters.DECIDER:
+            return False
+        return self.only is None or submission.decider is self.only
 
 
 class Read(NamedTuple):
@@ -92,19 +100,17 @@ class Reader:
         return letter
 
     def combined(self, topic: str, fresh: list[Read]) -> list[Read]:
-        """What a batch door's messages ask for as one, behind the dead letters; any other door's as it is."""
+        """What a batch door's messages ask for as one, behind the dead letters and what is not to be combined; any
+        other door's as it is."""
         door = self.doors[topic]
         if not isinstance(door, BatchDoor):
             return fresh
-        letters: list[Read] = []
-        rest: list[Read] = []
-        for read in fresh:
-            refused = read.submission is not None and read.submission.decider is dead_letters.DECIDER
-            (letters if refused else rest).append(read)
+        rest = [read for read in fresh if door.combines(read.submission)]
         if len(rest) < 2:
             return fresh
+        beside = [read for read in fresh if not door.combines(read.submission)]
         combined = door.combine([read.submission for read in rest if read.submission is not None])
-        return [*letters, Read(rest[-1].record, combined, len(rest))]
+        return [*beside, Read(rest[-1].record, combined, len(rest))]
 
 
 def event_of(record: Record) -> CloudEvent | None:

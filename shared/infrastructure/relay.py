@@ -23,6 +23,8 @@ logger = structlog.get_logger()
 _LOCK = 0x72656C61  # "rela"
 _BATCH = 2000
 _LOOK_SECONDS = 0.05
+_MOST_AWAITED = 50_000
+"""Events for which an answer waits: more do not get into the log in that time anyway."""
 
 _UNPUBLISHED = """
     SELECT shard, position, stream, event_id, type, data, business_date, recorded_at, metadata
@@ -61,7 +63,8 @@ class Relay:
     async def published(self, events: Sequence[StoredEvent], within_seconds: float = 2.0) -> bool:
         """Wait until these events are in the log, so that a caller may rely on the other services' lag.
 
-        False when it took too long (the log is away): nothing is lost, the events follow.
+        False when it took too long (the log is away), or would (they are very many): nothing is lost, the events
+        follow.
         """
         targets: dict[int, int] = {}
         for event in events:
@@ -70,6 +73,8 @@ class Relay:
         if not targets:
             return True
         self.wake()
+        if len(events) > _MOST_AWAITED:
+            return False
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_seconds):
                 while not await self._reached(targets):

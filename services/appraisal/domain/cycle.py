@@ -181,7 +181,7 @@ def _frozen(command: FreezeCycle, found: ToFreeze) -> Sequence[Fact]:
         CardFrozen(cycle_id=command.cycle_id, inputs=inputs, business_date=command.today)
         for inputs in found.inputs
     ]
-    frozen = CycleFrozen(
+    frozen = CycleFrozen.model_construct(
         cycle_id=command.cycle_id,
         business_date=command.today,
         computed_from=found.computed_from,

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import orjson
 
+from services.appraisal.domain.loan import LoanNote, note_of, read_note
 from shared.contracts.ledger import EntryBooked
 from shared.kernel.books import Book
 from shared.kernel.decider import Decider
@@ -56,6 +57,7 @@ class LedgerEntry:
     business_date: date
     results: Sums
     adjustments: Adjustments = field(default_factory=dict)
+    loan: LoanNote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ def entry_of(booked: EntryBooked, position: int, log_offset: int) -> LedgerEntry
         moved[key] = moved.get(key, 0) + move.amount
     if any(moved.values()):
         raise Malformed("moves: must add up to zero in each line and period")
-    return LedgerEntry(position, log_offset, booked.business_date, results, adjustments)
+    loan = note_of(booked, position)
+    return LedgerEntry(position, log_offset, booked.business_date, results, adjustments, loan)
 
 
 # --- events -------------------------------------------------------------------------------------------------
@@ -103,7 +106,8 @@ def entry_of(booked: EntryBooked, position: int, log_offset: int) -> LedgerEntry
 class ResultsReceived:
     """Entries of a ledger shard were taken in: those at ``positions``, found between two places in the log.
 
-    ``business_date`` is the latest of theirs. ``adjustments`` are that part of ``results`` which adjusts closed months.
+    ``business_date`` is the latest of theirs. ``adjustments`` are that part of ``results`` which adjusts closed months,
+    ``loans`` what the entries left loans as, in order of position.
     """
 
     ledger_shard: int
@@ -113,6 +117,7 @@ class ResultsReceived:
     business_date: date
     results: Sums
     adjustments: Adjustments = field(default_factory=dict)
+    loans: tuple[LoanNote, ...] = ()
 
     @property
     def stream(self) -> str:
@@ -139,6 +144,7 @@ class ResultsReceived:
                 "business_date": self.business_date,
                 "results": _shown(self.results),
                 **({"adjustments": adjustments} if adjustments else {}),
+                **({"loans": [note.shown() for note in self.loans]} if self.loans else {}),
             }
         )
 
@@ -166,6 +172,7 @@ def read_results(data: str) -> ResultsReceived:
             for adjusted, books in stored.get("adjustments", {}).items()
             for cell, amount in _cells(books).items()
         },
+        loans=tuple(map(read_note, stored.get("loans", ()))),
     )
 
 
@@ -231,6 +238,7 @@ def decide(command: ReceiveResults, received: Received, _: None) -> Sequence[Fac
             business_date=max(entry.business_date for entry in new.values()),
             results=added_up(entry.results for entry in new.values()),
             adjustments=added_up(entry.adjustments for entry in new.values()),
+            loans=tuple(entry.loan for _, entry in sorted(new.items()) if entry.loan is not None),
         )
     ]
 

@@ -179,6 +179,10 @@ class Schemes:
                 found.append(max(begun, key=lambda one: (one.effective_from, one.version)))
         return found
 
+    def version(self, scheme_id: str, version: int) -> SchemeSet:
+        """One version of a scheme, in force or not."""
+        return next(one for one in self.versions[scheme_id] if one.version == version)
+
     def of(self, side: Book, group: str | None, day: date) -> SchemeSet | None:
         """The scheme for a grade or department on a day: one that names it before one for all; None without any."""
         fitting = [one for one in self.in_force(day) if one.terms.side is side]

@@ -12,6 +12,7 @@ from shared.contracts.assignment.care import (
     CustomerSurveyed,
     ReferralClosed,
     VisitMade,
+    VisitMissed,
 )
 from shared.contracts.assignment.compliance import (
     CustomerReviewed,
@@ -102,5 +103,6 @@ __all__ = [
     "TenderAwarded",
     "TrainingTaken",
     "VisitMade",
+    "VisitMissed",
     "check_shares",
 ]

@@ -30,6 +30,25 @@ class VisitMade(Contract):
         return self.visited_on
 
 
+class VisitMissed(Contract):
+    """A visit that was due on ``due_on`` was not made by then (逾期未访); ``manager_id`` led the customer on that day.
+
+    Told once for a customer and due day, and once for a visit, however long it stays overdue.
+    """
+
+    customer_id: Id
+    manager_id: CentreId
+    due_on: BusinessDate
+
+    @property
+    def stream(self) -> str:
+        return f"visit-{self.customer_id}#missed"
+
+    @property
+    def business_date(self) -> date:
+        return self.due_on
+
+
 class _OfComplaint(Contract):
     """What all events of a complaint carry."""
 

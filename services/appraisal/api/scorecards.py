@@ -1,4 +1,4 @@
-"""The appraisal's HTTP door: scorecards."""
+"""Scorecards to date: what everybody has achieved so far in a period, both sides next to each other."""
 
 from typing import Any
 
