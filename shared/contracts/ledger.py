@@ -20,12 +20,16 @@ class Cause(Contract):
 
 
 class Move(Contract):
-    """What changed hands in the manager book: over all centres, a line's moves of a period add up to zero."""
+    """What changed hands in the manager book: over all centres, a line's moves of a period add up to zero.
+
+    Those of flows are told apart by account; those of stocks, and all in older messages, name none.
+    """
 
     line: Line
     centre_id: str
     period: str
     adjusts_period: str | None = None
+    account_id: Id | None = None
     amount: Money
 
 

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from shared.kernel.period import format_month, month_of, next_month, parse_month
+from shared.kernel.period import format_month, month_of, next_month
 from shared.kernel.split import split
 
 SOURCE = "measure:virtual_profit"
@@ -18,4 +18,4 @@ def monthly(committed: int, effective_from: date) -> dict[int, int]:
     while len(months) < MONTHS:
         months.append(next_month(months[-1]))
     parts = split(committed, {format_month(month): 1 for month in months})
-    return {parse_month(month): part for month, part in parts.items()}
+    return {month: parts.get(format_month(month), 0) for month in months}

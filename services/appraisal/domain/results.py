@@ -14,6 +14,17 @@ from typing import Any, TypeVar
 import orjson
 
 from services.appraisal.domain.loan import LoanNote, note_of, read_note
+from services.appraisal.domain.loan_result import (
+    Known,
+    LoanSums,
+    Reclassified,
+    changes,
+    class_of,
+    loan_results_of,
+    read_class,
+)
+from services.appraisal.domain.loan_result import read as read_loan_results
+from services.appraisal.domain.loan_result import shown as loan_results_shown
 from shared.contracts.ledger import EntryBooked
 from shared.kernel.books import Book
 from shared.kernel.decider import Decider
@@ -58,6 +69,8 @@ class LedgerEntry:
     results: Sums
     adjustments: Adjustments = field(default_factory=dict)
     loan: LoanNote | None = None
+    loan_results: LoanSums = field(default_factory=dict)
+    loan_class: Reclassified | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +108,16 @@ def entry_of(booked: EntryBooked, position: int, log_offset: int) -> LedgerEntry
         moved[key] = moved.get(key, 0) + move.amount
     if any(moved.values()):
         raise Malformed("moves: must add up to zero in each line and period")
-    loan = note_of(booked, position)
-    return LedgerEntry(position, log_offset, booked.business_date, results, adjustments, loan)
+    return LedgerEntry(
+        position,
+        log_offset,
+        booked.business_date,
+        results,
+        adjustments,
+        note_of(booked, position),
+        loan_results_of(booked),
+        class_of(booked, position, log_offset),
+    )
 
 
 # --- events -------------------------------------------------------------------------------------------------
@@ -107,7 +128,8 @@ class ResultsReceived:
     """Entries of a ledger shard were taken in: those at ``positions``, found between two places in the log.
 
     ``business_date`` is the latest of theirs. ``adjustments`` are that part of ``results`` which adjusts closed months,
-    ``loans`` what the entries left loans as, in order of position.
+    ``loans`` what the entries left loans as, in order of position, ``loan_results`` what single loans brought each
+    manager, ``reclassified`` the loans whose class changed.
     """
 
     ledger_shard: int
@@ -118,6 +140,8 @@ class ResultsReceived:
     results: Sums
     adjustments: Adjustments = field(default_factory=dict)
     loans: tuple[LoanNote, ...] = ()
+    loan_results: LoanSums = field(default_factory=dict)
+    reclassified: tuple[Reclassified, ...] = ()
 
     @property
     def stream(self) -> str:
@@ -145,6 +169,8 @@ class ResultsReceived:
                 "results": _shown(self.results),
                 **({"adjustments": adjustments} if adjustments else {}),
                 **({"loans": [note.shown() for note in self.loans]} if self.loans else {}),
+                **({"loan_results": loan_results_shown(self.loan_results)} if self.loan_results else {}),
+                **({"reclassified": [one.to_json() for one in self.reclassified]} if self.reclassified else {}),
             }
         )
 
@@ -173,6 +199,8 @@ def read_results(data: str) -> ResultsReceived:
             for cell, amount in _cells(books).items()
         },
         loans=tuple(map(read_note, stored.get("loans", ()))),
+        loan_results=read_loan_results(stored.get("loan_results", {})),
+        reclassified=tuple(map(read_class, stored.get("reclassified", ()))),
     )
 
 
@@ -196,9 +224,11 @@ def _minor_units(amount: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """Which positions of a ledger shard were taken in: ascending runs, at least where a command asks."""
+    """Which positions of a ledger shard were taken in: ascending runs, at least where a command asks; and of which
+    class the loans are that a command speaks of, where they changed it."""
 
     runs: tuple[Run, ...] = ()
+    classes: Mapping[str, Known] = field(default_factory=dict)
 
     def has(self, position: int) -> bool:
         """Whether the entry at this position was taken in."""
@@ -239,6 +269,10 @@ def decide(command: ReceiveResults, received: Received, _: None) -> Sequence[Fac
             results=added_up(entry.results for entry in new.values()),
             adjustments=added_up(entry.adjustments for entry in new.values()),
             loans=tuple(entry.loan for _, entry in sorted(new.items()) if entry.loan is not None),
+            loan_results=added_up(entry.loan_results for entry in new.values()),
+            reclassified=changes(
+                (entry.loan_class for entry in new.values() if entry.loan_class is not None), received.classes
+            ),
         )
     ]
 
@@ -256,9 +290,10 @@ def added_up(parts: Iterable[Mapping[KeyT, int]]) -> dict[KeyT, int]:
 
 
 def evolve(received: Received, fact: Fact) -> Received:
-    """The positions taken in, with those of one more fact."""
+    """The positions taken in, with those of one more fact, and the classes of loans after it."""
     assert isinstance(fact, ResultsReceived)  # the stream has no other
-    return Received(tuple(sorted((*received.runs, *fact.positions))))
+    classes = {one.loan_id: (one.position, one.loan_class) for one in fact.reclassified}
+    return Received(tuple(sorted((*received.runs, *fact.positions))), {**received.classes, **classes})
 
 
 def stream_of(ledger_shard: int) -> str:

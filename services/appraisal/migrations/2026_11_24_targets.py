@@ -1,9 +1,9 @@
-"""Targets of units, and what managers committed to in tenders."""
+"""Targets of units."""
 
 from alembic import op
 
 revision = "appraisal_2026_11_24_targets"
-down_revision = "appraisal_2026_11_24_cycles"
+down_revision = "appraisal_2026_11_24_sources"
 branch_labels = None
 depends_on = None
 
@@ -28,16 +28,6 @@ STATEMENTS = (
     "COMMENT ON COLUMN target.whole_id IS 'the unit whose target it is a part of, if it is one'",
     "CREATE INDEX target_by_whole ON target (year, source, whole_kind, whole_id)",
     "CREATE INDEX target_by_unit ON target (year, kind, id)",
-    """
-    CREATE TABLE commitment (
-        tender_id      text   PRIMARY KEY,
-        manager_id     text   NOT NULL,
-        committed      bigint NOT NULL,
-        effective_from date   NOT NULL
-    )
-    """,
-    "COMMENT ON TABLE commitment IS 'What winners of tenders committed to bring in twelve months, in minor units'",
-    "CREATE INDEX commitment_by_day ON commitment (effective_from)",
 )
 
 

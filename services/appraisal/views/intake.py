@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.appraisal.domain.results import Received, ReceiveResults, ResultsReceived, stream_of
+from services.appraisal.views import loan_result
 from shared.infrastructure.database import driver_of
 from shared.kernel.event import StoredEvent
 
@@ -58,7 +59,8 @@ _RUNS = """
 
 
 async def load(connection: AsyncConnection, commands: Sequence[ReceiveResults]) -> dict[str, Received]:
-    """Of each ledger shard, the runs in which positions of these commands may lie: a stretch of an index."""
+    """Of each ledger shard, the runs in which positions of these commands may lie: a stretch of an index; and the
+    classes of the loans that they speak of."""
     positions: dict[int, list[int]] = {}
     for command in commands:
         positions.setdefault(command.ledger_shard, []).extend(entry.position for entry in command.entries)
@@ -68,7 +70,9 @@ async def load(connection: AsyncConnection, commands: Sequence[ReceiveResults]) 
     runs: dict[int, list[tuple[int, int]]] = {}
     for shard, first, last in rows:
         runs.setdefault(shard, []).append((first, last))
-    return {stream_of(shard): Received(tuple(known)) for shard, known in runs.items()}
+    entries = [entry for command in commands for entry in command.entries]
+    classes = await loan_result.classes(connection, [one.loan_class.loan_id for one in entries if one.loan_class])
+    return {stream_of(shard): Received(tuple(runs.get(shard, ())), classes) for shard in positions}
 
 
 @dataclass(frozen=True, slots=True)

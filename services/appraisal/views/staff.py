@@ -6,7 +6,7 @@ until the day on which they are managers no more.
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -64,30 +64,33 @@ class StaffView:
 
 
 _PRESENT = """
-    FROM staff AS came
-    WHERE came.kind = 'registered' AND came.effective_from <= :last
-      AND NOT EXISTS (SELECT FROM staff AS went WHERE went.manager_id = came.manager_id
-                      AND went.kind = 'departed' AND went.effective_from <= :first)
-    ORDER BY came.manager_id
+    came.kind = 'registered' AND came.effective_from <= :last
+    AND NOT EXISTS (SELECT FROM staff AS went WHERE went.manager_id = came.manager_id
+                    AND went.kind = 'departed' AND went.effective_from <= :first)
 """
-_LATEST = """
-    coalesce((SELECT {column} FROM staff AS later WHERE later.manager_id = came.manager_id
-              AND later.kind = '{kind}' AND later.effective_from <= :last
-              ORDER BY later.effective_from DESC LIMIT 1), came.{otherwise})
-"""
-_GRADE = text("SELECT manager_id, " + _LATEST.format(column="grade", kind="graded", otherwise="grade") + _PRESENT)
+_WITH_THE_BANK = text(f"SELECT manager_id FROM staff AS came WHERE {_PRESENT} ORDER BY manager_id")  # noqa: S608  # constants
+_GRADES = text(
+    f"""
+    SELECT manager_id, coalesce(
+        (SELECT grade FROM staff AS later
+         WHERE later.manager_id = came.manager_id AND kind = 'graded' AND effective_from <= :last
+         ORDER BY effective_from DESC LIMIT 1),
+        grade
+    ) AS grade
+    FROM staff AS came WHERE {_PRESENT} ORDER BY manager_id
+    """  # noqa: S608  # constants
+)
 _PLACES = text(
-    """
+    f"""
     SELECT came.manager_id, place.branch_id, place.team_id
-    FROM staff AS came
-    CROSS JOIN LATERAL (
+    FROM staff AS came CROSS JOIN LATERAL (
         SELECT branch_id, team_id FROM staff AS later
-        WHERE later.manager_id = came.manager_id AND later.kind IN ('registered', 'transferred')
-          AND later.effective_from <= :last
-        ORDER BY later.kind = 'transferred' DESC, later.effective_from DESC LIMIT 1
+        WHERE later.manager_id = came.manager_id
+          AND (kind = 'registered' OR (kind = 'transferred' AND effective_from <= :last))
+        ORDER BY kind = 'transferred' DESC, effective_from DESC LIMIT 1
     ) AS place
-    """
-    + _PRESENT.replace("FROM staff AS came", "", 1)
+    WHERE {_PRESENT} ORDER BY came.manager_id
+    """  # noqa: S608  # constants
 )
 
 
@@ -100,21 +103,19 @@ class Place(NamedTuple):
 
 async def grades(connection: AsyncConnection, day: date) -> dict[str, str]:
     """The grade (等级) of every manager who is with the bank on a day, in order of id."""
-    rows = await connection.execute(_GRADE, {"first": day, "last": day})
-    return {manager_id: grade for manager_id, grade in rows}
+    rows = await connection.execute(_GRADES, {"first": day, "last": day})
+    return {row.manager_id: row.grade for row in rows}
 
 
 async def places(connection: AsyncConnection, day: date) -> dict[str, Place]:
     """Where every manager belongs who is with the bank on a day, in order of id."""
     rows = await connection.execute(_PLACES, {"first": day, "last": day})
-    return {manager_id: Place(branch_id, team_id) for manager_id, branch_id, team_id in rows}
+    return {row.manager_id: Place(row.branch_id, row.team_id) for row in rows}
 
 
-async def present(
-    connection: AsyncConnection, first: date, last: date, only: str | None = None
-) -> list[str]:
+async def present(connection: AsyncConnection, first: date, last: date, only: str | None = None) -> list[str]:
     """The managers who are with the bank on one of these days at least, in order of id; or of them that one."""
-    rows = await connection.execute(text("SELECT manager_id " + _PRESENT), {"first": first, "last": last})
+    rows = await connection.execute(_WITH_THE_BANK, {"first": first, "last": last})
     return [manager_id for manager_id in rows.scalars() if only in (None, manager_id)]
 
 
@@ -132,8 +133,7 @@ async def departed(connection: AsyncConnection, day: date) -> dict[str, date]:
 
 async def is_known(connection: AsyncConnection, manager_id: str) -> bool:
     """Whether a manager is on record."""
-    values: dict[str, Any] = {"id": manager_id}
     rows = await connection.execute(
-        text("SELECT 1 FROM staff WHERE manager_id = :id AND kind = 'registered'"), values
+        text("SELECT 1 FROM staff WHERE manager_id = :id AND kind = 'registered'"), {"id": manager_id}
     )
     return rows.first() is not None

@@ -1,15 +1,18 @@
 """Table ``target``: the targets of units = ``GET /v1/targets/{year}``, with what managers committed to beside them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.appraisal.domain.commitment import SOURCE as COMMITTED
+from services.appraisal.domain.commitment import monthly
 from services.appraisal.domain.quarters import figure_in, figure_of, units_of
-from services.appraisal.domain.target import Command
+from services.appraisal.domain.target import CascadeTarget, Command, Consulted
 from services.appraisal.domain.target_event import (
     Target,
     TargetCascaded,
@@ -19,8 +22,8 @@ from services.appraisal.domain.target_event import (
     UnitTarget,
     stream_of,
 )
-from services.appraisal.domain.unit import Unit, UnitKind
-from services.appraisal.views.commitment import committed
+from services.appraisal.domain.unit import Place, Places, Unit, UnitKind
+from services.appraisal.views import staff
 from shared.infrastructure.database import driver_of
 from shared.kernel.books import Book
 from shared.kernel.event import StoredEvent
@@ -79,13 +82,22 @@ async def load(connection: AsyncConnection, commands: Sequence[Command]) -> dict
     asked = sorted({(command.year, command.source) for command in commands})
     found: dict[str, dict[Unit, Target]] = {}
     rows = await driver.fetch(
-        _SELECT + "WHERE (year, source) IN (SELECT * FROM unnest($1::int[], $2::text[]))",
+        _SELECT + "JOIN unnest($1::int[], $2::text[]) AS asked(year, source) USING (year, source)",
         *zip(*asked, strict=True),
     )
     for row in rows:
         one = _read(row)
         found.setdefault(stream_of(one.source, one.year), {})[one.unit] = one.target
     return {stream: Targets(by_unit) for stream, by_unit in found.items()}
+
+
+async def consult(connection: AsyncConnection, commands: Sequence[Command]) -> Consulted:
+    """Where managers and teams belong, for those who split targets over them; today, as all do."""
+    days = {command.today for command in commands if isinstance(command, CascadeTarget)}
+    if not days:
+        return Consulted()
+    known = await staff.places(connection, max(days))
+    return Consulted(Places.of({manager_id: Place(*place) for manager_id, place in known.items()}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +141,29 @@ def _read(row: Mapping[str, Any], allocated: Mapping[Book, int] | None = None) -
     return Row(row["year"], source, Unit(UnitKind(row["kind"]), row["id"]), target, allocated or {})
 
 
+_COMMITTED = text(
+    "SELECT manager_id, committed_profit, effective_from FROM tender_commitment "
+    "WHERE effective_from BETWEEN :first AND :last "
+    "AND (cast(:managers AS text[]) IS NULL OR manager_id = ANY(:managers))"
+)
+
+
+async def committed(
+    connection: AsyncConnection, first: int, last: int, manager_ids: Sequence[str] | None = None
+) -> dict[str, int]:
+    """What managers, these or all, committed to in tenders for the months ``YYYYMM`` from the first to the last, in
+    minor units; absent is who committed to nothing."""
+    begun = {"first": date(first // 100 - 1, 1, 1), "last": date(last // 100, 12, 31)}
+    found: dict[str, int] = {}
+    for manager_id, amount, effective_from in await connection.execute(
+        _COMMITTED, {**begun, "managers": manager_ids}
+    ):
+        for month, part in monthly(amount, effective_from).items():
+            if first <= month <= last:
+                found[manager_id] = found.get(manager_id, 0) + part
+    return found
+
+
 _LISTED = """
     SELECT target.*, parts.manager, parts.department
     FROM target, LATERAL (
@@ -138,12 +173,14 @@ _LISTED = """
         WHERE part.year = target.year AND part.source = target.source
           AND part.whole_kind = target.kind AND part.whole_id = target.id
     ) AS parts
-    WHERE year = $1 AND (source, kind, id) > ($2, $3, $4)
-      AND ($5::text IS NULL OR source = $5) AND ($6::text IS NULL OR kind = $6) AND ($7::text IS NULL OR id = $7)
-      AND ($8::text[] IS NULL OR (kind, id) IN (SELECT * FROM unnest($8, $9::text[])))
+    WHERE year = :year AND (source, kind, id) > (:after_source, :after_kind, :after_id)
+      AND (cast(:source AS text) IS NULL OR source = :source)
+      AND (cast(:kind AS text) IS NULL OR kind = :kind) AND (cast(:id AS text) IS NULL OR id = :id)
+      AND (cast(:kinds AS text[]) IS NULL
+           OR (kind, id) IN (SELECT * FROM unnest(cast(:kinds AS text[]), cast(:ids AS text[]))))
 """
-_ORDERED = " ORDER BY source, kind, id LIMIT $10"
 _DIFFER = " AND (parts.manager <> amount OR parts.department <> amount)"
+_ORDERED = " ORDER BY source, kind, id LIMIT :limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +191,7 @@ class Wanted:
     source: str | None = None
     kind: UnitKind | None = None
     id: str | None = None
-    own: Collection[Unit] | None = None
+    own: Sequence[Unit] | None = None
 
 
 async def listed(
@@ -166,19 +203,20 @@ async def listed(
     gaps: bool = False,
 ) -> list[Row]:
     """Targets in order of source, kind and id beyond a place; with ``gaps`` those whose parts do not add up."""
-    driver = await driver_of(connection)
-    own = None if wanted.own is None else sorted(wanted.own)
-    rows = await driver.fetch(
-        _LISTED + (_DIFFER if gaps else "") + _ORDERED,
-        wanted.year,
-        *after,
-        wanted.source,
-        wanted.kind,
-        wanted.id,
-        None if own is None else [unit.kind.value for unit in own],
-        None if own is None else [unit.id for unit in own],
-        limit,
+    values = {
+        "year": wanted.year,
+        "source": wanted.source,
+        "kind": wanted.kind,
+        "id": wanted.id,
+        "kinds": None if wanted.own is None else [unit.kind.value for unit in wanted.own],
+        "ids": None if wanted.own is None else [unit.id for unit in wanted.own],
+        "limit": limit,
+    }
+    places = dict(zip(("after_source", "after_kind", "after_id"), after, strict=True))
+    found_rows = await connection.execute(
+        text(_LISTED + (_DIFFER if gaps else "") + _ORDERED), {**values, **places}
     )
+    rows = [row._asdict() for row in found_rows]
     promised = await committed(connection, wanted.year * 100 + 1, wanted.year * 100 + 12, _managers(rows))
     found = []
     for row in rows:
@@ -201,10 +239,11 @@ async def targets(connection: AsyncConnection, side: Book, period: Period) -> di
     """By centre and source the target of a month, quarter, half or year: money in yuan, and of managers with what they
     committed to in tenders for these months. A centre or source without a target is absent."""
     kind = UnitKind.DEPARTMENT if side is Book.DEPARTMENT else UnitKind.MANAGER
-    driver = await driver_of(connection)
-    rows = await driver.fetch(_SELECT + "WHERE year = $1 AND kind = $2", period.first // 100, kind.value)
+    rows = await connection.execute(
+        text(_SELECT + "WHERE year = :year AND kind = :kind"), {"year": period.first // 100, "kind": kind}
+    )
     found: dict[str, dict[str, int]] = {}
-    for one in map(_read, rows):
+    for one in (_read(row._asdict()) for row in rows):
         figure = figure_in(one.source, one.target.quarters, period)
         found.setdefault(one.unit.id, {})[one.source] = figure
     if side is Book.MANAGER:

@@ -13,7 +13,7 @@ import orjson
 
 from services.ledger.domain.loan import Amounts, Loan
 from services.ledger.domain.timeline import SHARE_UNITS, Weights, share_text
-from shared.kernel.books import CONTRA, Book, LoanClass
+from shared.kernel.books import CONTRA, STOCKS, Book, LoanClass
 from shared.kernel.money import format_money, parse_money
 from shared.kernel.period import format_month, parse_month
 from shared.kernel.split import split
@@ -207,17 +207,20 @@ def _read_move(stored: Mapping[str, Any]) -> Move:
 
 
 def summary_of_moves(data: str) -> bytes:
-    """A stored entry with its moves added up by line, centre and period, as others need them: a customer's long
-    history may change hands at once, and a message is bounded."""
+    """A stored entry with its moves added up by line, centre and period, those of flows also by account, as others
+    need them: a customer's long history may change hands at once, and a message is bounded."""
     stored = orjson.loads(data)
     sums: dict[tuple[str, ...], int] = {}
     for move in stored["moves"]:
-        key = move["line"], move["centre_id"], move["period"], move.get("adjusts_period") or ""
+        period, adjusts = move["period"], move.get("adjusts_period") or ""
+        account = "" if move["line"] in STOCKS else move["account_id"] or ""
+        key = move["line"], move["centre_id"], period, adjusts, account
         sums[key] = sums.get(key, 0) + parse_money(move["amount"])
     stored["moves"] = [
         {
             **dict(zip(("line", "centre_id", "period"), key, strict=False)),
             **({"adjusts_period": key[3]} if key[3] else {}),
+            **({"account_id": key[4]} if key[4] else {}),
             "amount": format_money(amount),
         }
         for key, amount in sums.items()

@@ -3,9 +3,9 @@
 import orjson
 import pytest
 
-from services.appraisal.consumer import DOORS, of_ledger, together
+from services.appraisal.consumer import DOORS, of_assignment, of_ledger, together
 from services.appraisal.domain.results import DECIDER, ReceiveResults
-from shared.contracts import ledger
+from shared.contracts import assignment, ledger
 from shared.contracts.envelope import CloudEvent
 from shared.infrastructure.command_handler import Submission
 from shared.infrastructure.doors import BatchDoor
@@ -50,7 +50,7 @@ def test_an_entry_becomes_a_command_for_its_ledger_shard() -> None:
 
 
 def test_other_messages_of_the_ledger_are_left_alone() -> None:
-    assert read(type="PeriodClosed") is None
+    assert read(type="CustomerResultStated") is None
 
 
 @pytest.mark.parametrize("place", [None, "", "7", "3-", "-7", "3-7-1", "a-7", "3-1234567890123456789", "3-٧"])
@@ -76,4 +76,7 @@ def test_entries_of_a_batch_become_one_command_caused_by_a_stretch_of_the_log() 
 
 
 def test_the_door_of_the_ledgers_topic_is_a_batch_door() -> None:
-    assert list(DOORS.items()) == [(ledger.TOPIC, BatchDoor(of_ledger, together))]
+    assert DOORS == {
+        ledger.TOPIC: BatchDoor(of_ledger, together, only=DECIDER),
+        assignment.TOPIC: of_assignment,
+    }

@@ -8,14 +8,25 @@ from services.assignment.domain import customer as customers
 from services.assignment.domain.customer import (
     DECIDER,
     AssignCustomer,
+    ChangeProfile,
+    ChangeTier,
     Consulted,
     Customer,
     CustomerKind,
     CustomerRegistered,
+    ErasePersonalData,
+    MoveCustomer,
+    ProfileChanged,
     RegisterCustomer,
 )
 from shared.contracts import assignment as contract
-from shared.contracts.assignment import CustomerAssigned, ManagerShare
+from shared.contracts.assignment import (
+    CustomerAssigned,
+    CustomerMoved,
+    CustomerTierChanged,
+    ManagerShare,
+    PersonalDataErased,
+)
 from shared.kernel.errors import Refusal
 from tests.support.staff import staff
 
@@ -109,3 +120,64 @@ def test_other_shares_for_the_same_day_replace_what_was_said() -> None:
 def test_nobody_may_look_after_a_customer() -> None:
     nobody = assigned(TOMORROW)
     assert customers.decide(AssignCustomer(nobody, TODAY, approved=False), ON_RECORD, MANAGERS) == [nobody]
+
+
+MOVE = MoveCustomer(
+    CustomerMoved(
+        customer_id="c1",
+        kind=CustomerKind.INSTITUTION,
+        region="Xihu",
+        industry="schools",
+        branch_id="b2",
+        business_date=TODAY,
+    )
+)
+PROFILE = ChangeProfile("c1", (("name", "恒瑞纺织"), ("phone", "0571-1")), TODAY)
+ERASE = ErasePersonalData(PersonalDataErased(customer_id="c1", reason="asked for", business_date=TODAY))
+
+
+@pytest.mark.parametrize("command", [MOVE, PROFILE, ERASE, ChangeTier("c1", "silver", "shrinks", TODAY)])
+def test_nothing_is_said_of_a_customer_who_is_not_on_record(command: customers.Command) -> None:
+    assert refusal(command, Customer(), Consulted()) == ("customer-is-known", "customer_id")
+    assert DECIDER.stream(command) == "customer-c1"
+
+
+def test_a_customer_that_moves_stays_what_it_was_to_its_managers() -> None:
+    assert customers.decide(MOVE, ON_RECORD, Consulted()) == [MOVE.moved]
+    assert customers.evolve(ON_RECORD, MOVE.moved) == ON_RECORD
+
+
+def test_another_tier_is_recorded_and_the_same_is_not() -> None:
+    [fact] = customers.decide(ChangeTier("c1", "silver", "shrinks", TODAY), ON_RECORD, Consulted())
+    assert isinstance(fact, CustomerTierChanged)
+    assert (fact.previous_tier, fact.tier) == ("gold", "silver")
+    customer = customers.evolve(ON_RECORD, fact)
+    assert customer.tier == "silver"
+    assert customers.decide(ChangeTier("c1", "silver", "shrinks", TODAY), customer, Consulted()) == []
+
+
+def test_a_profile_is_kept_sealed_and_none_of_one_whose_data_was_erased() -> None:
+    [fact] = customers.decide(PROFILE, ON_RECORD, Consulted(sealed={PROFILE: "v1.c2VhbGVk"}))
+    assert fact == ProfileChanged(customer_id="c1", sealed="v1.c2VhbGVk", business_date=TODAY)
+    assert fact.stream == "customer-c1"
+    assert customers.evolve(ON_RECORD, fact) == ON_RECORD
+    assert "0571" not in repr(PROFILE)
+    assert refusal(PROFILE, ON_RECORD, Consulted()) == ("personal-data-is-kept", "customer_id")
+
+
+def test_personal_data_is_erased_once() -> None:
+    [fact] = customers.decide(ERASE, ON_RECORD, Consulted())
+    assert customers.decide(ERASE, customers.evolve(ON_RECORD, fact), Consulted()) == []
+    assert fact.stream == "customer-c1"
+
+
+def test_shares_are_written_in_one_way() -> None:
+    one = customers.in_order(assigned(TODAY, m2="0.40", m1="0.6"))
+    assert one == assigned(TODAY, m1="0.6", m2="0.4")
+
+
+def test_a_customer_registered_in_the_same_batch_weighs_what_its_tier_weighs() -> None:
+    [fact] = customers.decide(REGISTER, Customer(), SEALED)
+    followed = customers.follow(MANAGERS, fact)
+    assert followed.staff.loads.customers["c1"].weight == 2
+    assert customers.follow(followed, MOVE.moved) == followed

@@ -298,6 +298,22 @@ def test_nobody_departs_with_customers_left() -> None:
     assert refused(leaving, after(), consulted) == ("customers-are-handed-over", "departed_on")
 
 
+def test_who_has_nobody_left_departs() -> None:
+    leaving = departed(date(2026, 7, 1))
+    assert told(leaving, after()) == [leaving]
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        obtained(QualificationKind.EDUCATION, "bachelor"),
+        obtained(QualificationKind.CERTIFICATE, "CFP", HIRED, date(2029, 1, 1)),
+    ],
+)
+def test_what_was_obtained_is_recorded(fact: QualificationRecorded) -> None:
+    assert told(fact, after()) == [fact]
+
+
 def test_a_suspension_bars_until_it_ends_and_not_at_all_once_an_appeal_is_heard() -> None:
     fact = disciplined(ends_on=TODAY + timedelta(days=10))
     assert told(fact, after()) == [fact]

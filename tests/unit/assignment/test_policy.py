@@ -59,6 +59,8 @@ def test_a_grade_keeps_what_the_policy_does_not_say() -> None:
         RiskRating.MEDIUM: 12,
         RiskRating.LOW: 24,
     }
+    fewer = Policies.of([(SPRING, terms(grades={"principal": {"capacity": "10"}}))])
+    assert fewer.in_force(SPRING).grades[Grade.PRINCIPAL].rating is Rating.A
     lifted = Policies.of(
         [(SPRING, terms(grades={"principal": {"exam": "", "rating": "", "leads": ["gold"]}}))]
     )

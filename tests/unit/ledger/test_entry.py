@@ -315,7 +315,7 @@ def test_an_entry_without_moves_does_not_speak_of_them(desk: Desk) -> None:
     assert "moves" not in orjson.loads(desk.book(WORKED_EXAMPLE[0]).to_json())
 
 
-def test_what_changes_hands_is_told_by_line_centre_and_month_whatever_the_account_and_day() -> None:
+def test_stocks_that_change_hands_are_told_by_line_centre_and_month_whatever_the_account_and_day() -> None:
     later = date(2026, 8, 3)
     entry = moving(
         a_move("m1", -500),
@@ -349,6 +349,29 @@ def test_what_changes_hands_is_told_by_line_centre_and_month_whatever_the_accoun
         ("2026-09", "2026-07", "0.03"),
         ("2026-09", "2026-08", "-0.04"),
         ("2026-09", "2026-08", "0.04"),
+    ]
+
+
+def test_flows_that_change_hands_are_told_by_account_so_that_a_loans_results_can_be_followed() -> None:
+    of_loan = {"line": "interest_income", "account_id": "l1"}
+    entry = moving(
+        a_move("m1", -500, line="interest_income"),
+        a_move("m2", 500, line="interest_income"),
+        a_move("m1", -20, DAY.replace(day=16))._replace(**of_loan),
+        a_move("m2", 20, DAY.replace(day=16))._replace(**of_loan),
+        a_move("m1", -5)._replace(**of_loan),
+        a_move("m2", 5)._replace(**of_loan),
+        a_move("m1", -1)._replace(line="fee_income", account_id=None),
+        a_move("m2", 1)._replace(line="fee_income", account_id=None),
+    )
+    told = contract.EntryBooked.model_validate_json(summary_of_moves(entry.to_json().decode())).moves
+    assert [(one.line, one.centre_id, one.account_id, one.amount) for one in told] == [
+        ("interest_income", "m1", "a1", -500),
+        ("interest_income", "m2", "a1", 500),
+        ("interest_income", "m1", "l1", -25),
+        ("interest_income", "m2", "l1", 25),
+        ("fee_income", "m1", None, -1),
+        ("fee_income", "m2", None, 1),
     ]
 
 
