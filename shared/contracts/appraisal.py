@@ -5,9 +5,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, StringConstraints, WithJsonSchema
 
-from shared.contracts.types import BusinessDate, CentreId, Contract, Id, Text
+from shared.contracts.types import BusinessDate, CentreId, Contract, Id, Money, Rate, Text
+from shared.kernel.books import LoanClass
 from shared.kernel.money import parse_rate
 
 TOPIC = "appraisal.events"
@@ -66,3 +67,109 @@ class GradeChangeDecided(Contract):
     @property
     def business_date(self) -> date:
         return self.effective_from
+
+
+AwardId = Annotated[str, StringConstraints(pattern=r"^[\w.:@+-]{1,129}$")]
+"""The id of an award: those of its cycle and manager with a colon between them."""
+
+
+class Instalment(Contract):
+    """A deferred part of an award (延期支付), and the day on which it falls due."""
+
+    due_on: BusinessDate
+    amount: Money
+
+
+class _OfVault(Contract):
+    """What all events about a manager's awards carry; they lie in the manager's vault."""
+
+    award_id: AwardId
+    cycle_id: Id
+    manager_id: CentreId
+    business_date: BusinessDate
+
+    @property
+    def stream(self) -> str:
+        return f"vault-{self.manager_id}"
+
+
+class AwardGranted(_OfVault):
+    """A manager is granted an award (绩效薪酬): ``amount`` = ``immediate`` + all instalments.
+
+    By the efficiency of the cycle's ``period``, ``rate`` (percent, by ``grade``) and ``coefficient`` (by ``rating``), or
+    as a share of a pool by these. Until ``clawback_until`` (included) a loan that turns bad claws back its part of it,
+    by ``clawback_rates`` (percent). ``policy`` names the day from which the terms are in force.
+    """
+
+    period: str
+    amount: Money
+    immediate: Money
+    instalments: tuple[Instalment, ...]
+    efficiency: Money
+    rate: Rate
+    coefficient: Rate
+    rating: Rating
+    grade: Id | None = None
+    policy: str
+    clawback_until: BusinessDate
+    clawback_rates: dict[LoanClass, Rate]
+
+
+class DepartmentFundGranted(Contract):
+    """A department is granted a fund (奖励基金): ``rate`` percent of its efficiency in the cycle's ``period``."""
+
+    cycle_id: Id
+    department_id: CentreId
+    period: str
+    amount: Money
+    efficiency: Money
+    rate: Rate
+    policy: str
+    business_date: BusinessDate
+
+    @property
+    def stream(self) -> str:
+        return f"department-{self.department_id}#funds"
+
+
+class InstalmentPaid(_OfVault):
+    """What was still open of an instalment is paid on ``business_date``."""
+
+    due_on: BusinessDate
+    amount: Money
+
+
+class ClawbackCause(Contract):
+    """The message of the ledger by which a loan changed its class, and the core event behind it."""
+
+    topic: str
+    partition: int
+    offset: int
+    message_id: str
+    core_event_id: str
+
+
+class _Clawback(_OfVault):
+    """What a loan's change of class does to an award. ``loan_efficiency`` is the manager's from the loan in the award's
+    cycle, ``loan_part`` the part of the award that came from it, ``target`` what is to be clawed back for this loan."""
+
+    clawback_id: Id
+    loan_id: Id
+    loan_class: LoanClass
+    loan_efficiency: Money
+    loan_part: Money
+    target: Money
+    amount: Money
+    from_instalments: Money
+    instalments: tuple[Instalment, ...]
+    claim: Money
+    cause: ClawbackCause
+
+
+class AwardClawedBack(_Clawback):
+    """An award is clawed back (追索扣回): ``amount`` = ``from_instalments``, cancelled, + ``claim``, to be paid back."""
+
+
+class AwardReleased(_Clawback):
+    """A loan healed, and what was clawed back beyond its target is released: ``claim`` is no longer to be paid back,
+    ``from_instalments`` is open again."""

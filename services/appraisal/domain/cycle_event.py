@@ -1,6 +1,7 @@
 """What happens to a cycle (考核周期) and its scorecards; the rules are in ``cycle.py``."""
 
 from enum import StrEnum
+from typing import Any
 
 from services.appraisal.domain.card import Inputs, ManualScore, Scored
 from services.appraisal.domain.indicator import Figure
@@ -48,7 +49,7 @@ class CycleFrozen(_CycleEvent):
 
 
 class CardFrozen(Contract):
-    """The inputs of one scorecard."""
+    """The inputs of one scorecard; in the shard of its cycle, so that both keep their order."""
 
     cycle_id: Id
     inputs: Inputs
@@ -56,7 +57,7 @@ class CardFrozen(Contract):
 
     @property
     def stream(self) -> str:
-        return f"card-{self.inputs.centre_id}#{self.inputs.side}~{self.cycle_id}"
+        return f"card-{self.cycle_id}#{self.inputs.side}~{self.inputs.centre_id}"
 
 
 class ScoredByHand(_CycleEvent):
@@ -85,7 +86,7 @@ class CardScored(Contract):
 
     @property
     def stream(self) -> str:
-        return f"card-{self.centre_id}#{self.side}~{self.cycle_id}"
+        return f"card-{self.cycle_id}#{self.side}~{self.centre_id}"
 
 
 class CardCalibrated(_CycleEvent):
@@ -128,3 +129,20 @@ class CardAppealDecided(_CycleEvent):
 
 class CycleClosed(_CycleEvent):
     """The cycle is over."""
+
+
+FACTS: tuple[Any, ...] = (
+    CycleOpened,
+    CycleFrozen,
+    CardFrozen,
+    ScoredByHand,
+    CycleScored,
+    CardScored,
+    CardCalibrated,
+    CycleApproved,
+    CyclePublished,
+    CardAppealed,
+    CardAppealDecided,
+    CycleClosed,
+)
+"""All of them."""

@@ -6,6 +6,7 @@ entries is added up instead (``results.py``), as there are too many.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from shared.contracts import assignment
 from shared.contracts.ledger import DepartmentResultStated, ManagerResultStated, PeriodClosed
@@ -85,7 +86,7 @@ OF_ASSIGNMENT = _by_name(
     assignment.TenderAwarded,
 )
 OF_LEDGER = _by_name(PeriodClosed, ManagerResultStated, DepartmentResultStated)
-KEPT: Mapping[str, type[Contract]] = {**OF_ASSIGNMENT, **OF_LEDGER}
+KEPT: Mapping[str, Any] = {**OF_ASSIGNMENT, **OF_LEDGER}
 """Everything that is kept, by type."""
 
 # --- decide -------------------------------------------------------------------------------------------------

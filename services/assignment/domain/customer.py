@@ -231,8 +231,7 @@ def decide(command: Command, customer: Customer, consulted: Consulted) -> Sequen
             return _change_tier(command, customer)
         case ChangeProfile():
             return [_change_profile(command, consulted)]
-        case ErasePersonalData():
-            return [] if customer.erased else [command.erased]
+    return [] if customer.erased else [command.erased]
 
 
 def _register(command: RegisterCustomer, customer: Customer, consulted: Consulted) -> Fact:

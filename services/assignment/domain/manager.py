@@ -210,7 +210,7 @@ def _check(command: TellOfManager, manager: Manager, consulted: Consulted) -> No
             pass  # the appraisal's own word
         case ManagerDisciplined():
             _check_discipline(told, manager)
-        case DisciplineAppealed() | DisciplineAppealDecided():
+        case _:
             _check_appeal(told, manager)
 
 

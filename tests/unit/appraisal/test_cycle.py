@@ -173,7 +173,7 @@ def test_freezing_keeps_the_inputs_and_the_ledgers_position() -> None:
     assert frozen.computed_from == FROM
     assert frozen.efficiency == {Book.MANAGER: 10_000, Book.DEPARTMENT: 10_000}
     assert [fact.inputs.centre_id for fact in kept if isinstance(fact, CardFrozen)] == ["m1", "m2", "lending"]
-    assert kept[0].stream == "card-m1#manager~2026-Q3"
+    assert kept[0].stream == "card-2026-Q3#manager~m1"
     again = CardFrozen.model_validate_json(kept[0].to_json())
     assert again == kept[0]
 

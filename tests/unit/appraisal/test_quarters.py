@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -25,7 +26,12 @@ from services.appraisal.domain.quarters import (
 from shared.kernel.errors import Malformed, Refusal
 from shared.kernel.period import Period
 
-FLOW, AVERAGE, STOCK, RATE = "measure:efficiency", "average:loan_balance", "stock:loan_balance", "satisfaction"
+FLOW, AVERAGE, STOCK, RATE = (
+    "measure:efficiency",
+    "average:loan_balance",
+    "stock:loan_balance",
+    "satisfaction",
+)
 M1, M2, M3 = ("manager", "m1"), ("manager", "m2"), ("manager", "m3")
 
 figures = st.integers(-(10**6), 10**6)
@@ -150,8 +156,7 @@ def test_parts_that_add_up_to_the_year_add_up_in_every_quarter(
     cuts = sorted(min(cut, sum(whole)) for cut in cuts)
     edges = [0, *cuts, sum(whole)]
     amounts = {
-        ("manager", str(index)): sign * (high - low)
-        for index, (low, high) in enumerate(zip(edges, edges[1:], strict=False))
+        ("manager", str(index)): sign * (high - low) for index, (low, high) in enumerate(pairwise(edges))
     }
     signed: Quarters = tuple(sign * quarter for quarter in whole)  # type: ignore[assignment]
     parts = over_parts(FLOW, signed, amounts, {}, 0)
@@ -164,10 +169,7 @@ def test_parts_that_add_up_to_the_year_add_up_in_every_quarter(
 def test_levels_of_parts_add_up_in_every_quarter(whole: Quarters, cuts: list[int], closed: int) -> None:
     cuts = sorted(min(cut, whole[3]) for cut in cuts)
     edges = [0, *cuts, whole[3]]
-    amounts = {
-        ("manager", str(index)): high - low
-        for index, (low, high) in enumerate(zip(edges, edges[1:], strict=False))
-    }
+    amounts = {("manager", str(index)): high - low for index, (low, high) in enumerate(pairwise(edges))}
     parts = over_parts(STOCK, whole, amounts, {}, closed)
     assert {unit: quarters[3] for unit, quarters in parts.items()} == amounts
     assert [sum(column) for column in zip(*parts.values(), strict=True)] == list(whole)

@@ -1,7 +1,7 @@
-"""The day's end: duties raised and breached by the day itself, whether anybody asks for it or not."""
+"""The day's end: duties raised and breached and visits missed by the day itself, whether anybody asks or not."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Annotated
 
@@ -28,6 +28,8 @@ router = APIRouter(prefix="/v1/duties", tags=["duties"])
 MOST_TOGETHER = 1000
 """Customers a transaction."""
 
+_BROUGHT_ABOUT = ("DutyRaised", "DutyBreached", "VisitMissed")
+
 OVERDUE = gauge("dualbook_assignment_duties_overdue", "Duties not done by their day, nor since.", ("kind",))
 
 
@@ -39,25 +41,30 @@ class Day(Contract):
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """How many duties a look raised and breached."""
+    """How many duties a look raised and breached, and how many visits it told as missed."""
 
     raised: int = 0
     breached: int = 0
+    missed: int = 0
 
 
 async def look(desk: CommandDesk, day: date, origin: Origin) -> Looked:
     """Bring about what a day does, customer by customer; what several do at once is done once."""
-    raised = breached = 0
+    looked = Looked()
     after = ""
     while True:
         async with desk.database.snapshot() as connection:
             customers = await concerned(connection, day, after, MOST_TOGETHER)
         if not customers:
-            return Looked(raised, breached)
+            return looked
         after = customers[-1]
         answer = await desk.execute(_submissions(customers, day, origin), _counted, wait=False)
         counts = orjson.loads(answer.body)
-        raised, breached = raised + counts["DutyRaised"], breached + counts["DutyBreached"]
+        looked = Looked(
+            looked.raised + counts["DutyRaised"],
+            looked.breached + counts["DutyBreached"],
+            looked.missed + counts["VisitMissed"],
+        )
 
 
 def _submissions(customers: Sequence[str], day: date, origin: Origin) -> list[Submission]:
@@ -72,7 +79,7 @@ def _submissions(customers: Sequence[str], day: date, origin: Origin) -> list[Su
 
 def _counted(outcomes: Sequence[Outcome]) -> Answer:
     types = [event.type for outcome in outcomes for event in accepted([outcome]).events]
-    return Answer(200, orjson.dumps({kind: types.count(kind) for kind in ("DutyRaised", "DutyBreached")}))
+    return Answer(200, orjson.dumps({kind: types.count(kind) for kind in _BROUGHT_ABOUT}))
 
 
 async def look_at_today(desk: CommandDesk) -> None:
@@ -93,11 +100,12 @@ def look_task() -> Task:
 async def look_at_day(
     caller: Approver, desk: Annotated[Commands, Depends(commands)], body: Day | None = None
 ) -> Response:
-    """Look at a day now: raise the duties to review customers whose review falls due within 30 days, and note the
-    breach of what was to be done before the day and is not. A second look at the same day finds nothing to do."""
+    """Look at a day now: raise the duties to review customers whose review falls due within 30 days, note the breach
+    of what was to be done before the day and is not, and tell the visits that were due before the day and missed. A
+    second look at the same day finds nothing to do."""
     day = (body.day if body is not None else None) or today()
     if day > today():
         raise malformed("day", "must not lie in the future", "body")
     looked = await look(desk.desk, day, desk.origin(caller))
-    shown = {"raised": looked.raised, "breached": looked.breached}
+    shown = asdict(looked)
     return await desk.submit_all(caller, [], lambda _: Answer(200, orjson.dumps(shown)))

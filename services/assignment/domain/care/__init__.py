@@ -6,12 +6,14 @@ from services.assignment.domain.care.complaint import (
     ComplaintReceived,
 )
 from services.assignment.domain.care.feedback import FeedbackAnswered, FeedbackGiven
+from services.assignment.domain.care.missed import VisitMissed
 from services.assignment.domain.care.referral import CustomerReferred, ReferralClosed
 from services.assignment.domain.care.survey import CustomerSurveyed
 from services.assignment.domain.care.visit import VisitMade
 
 FACTS = (
     VisitMade,
+    VisitMissed,
     ComplaintReceived,
     ComplaintAnswered,
     ComplaintConfirmed,

@@ -1,8 +1,8 @@
-"""The day's end (日终): what a day brings about for duties by itself. The aggregate is a shard's customers.
+"""The day's end (日终): what a day brings about for duties and visits by itself. The aggregate is a shard's customers.
 
-A look at a day raises the duty to review each customer whose review falls due soon, and turns into a breach each
-duty whose day is over. It depends on nothing but the day and what is known, so it may be repeated at any time,
-by whomever: what was brought about before is not brought about again.
+A look at a day raises the duty to review each customer whose review falls due soon, turns into a breach each duty
+whose day is over, and tells the visits that were missed. It depends on nothing but the day and what is known, so it
+may be repeated at any time, by whomever: what was brought about before is not brought about again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from services.assignment.domain.business_day import after_business_days, is_business_day
+from services.assignment.domain.care.missed import VisitDue, missed
 from services.assignment.domain.compliance.duty import (
     Leads,
     Outstanding,
@@ -50,18 +51,19 @@ class CustomerDuties:
     """What of a customer matters at the day's end.
 
     ``outstanding`` are the duties not done yet, ``reviews`` the number of reviews so far. ``review_due`` is when
-    the next one falls due, None for somebody who is not on record.
+    the next one falls due, None for somebody who is not on record. ``visits`` are those due and not told as missed.
     """
 
     customer_id: str
     outstanding: tuple[Outstanding, ...] = ()
     reviews: int = 0
     review_due: date | None = None
+    visits: tuple[VisitDue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Consulted:
-    """The customers' duties, and who was responsible on the days by which they were to be done."""
+    """The customers' duties and visits, and who was responsible on the days by which they were to be done."""
 
     customers: Mapping[str, CustomerDuties] = field(default_factory=dict)
     leads: Leads = field(default_factory=dict)
@@ -71,13 +73,14 @@ class Consulted:
 
 
 def decide(command: LookAtDay, _: None, consulted: Consulted) -> Sequence[Fact]:
-    """The duties raised and breached, customer by customer; refuses nothing."""
+    """The duties raised and breached and the visits missed, customer by customer; refuses nothing."""
     facts: list[Fact] = []
     for customer_id in command.customers:
         customer = consulted.customers.get(customer_id, CustomerDuties(customer_id))
         raised = review_to_raise(customer, command.day)
         facts += [raised] if raised is not None else []
         facts += [breach(duty, consulted.leads) for duty in overdue(customer, raised, command.day)]
+        facts += missed(customer_id, customer.visits, command.day, consulted.leads)
     return facts
 
 

@@ -5,10 +5,11 @@ from services.assignment.domain.care import feedback as feedbacks
 from services.assignment.domain.care import referral as referrals
 from services.assignment.domain.care import survey as surveys
 from services.assignment.domain.care import visit as visits
-from services.assignment.views.care import complaint, feedback, referral, survey, visit
+from services.assignment.views.care import complaint, feedback, overdue, referral, survey, visit
 
 VIEWS = (
     visit.VisitView(),
+    overdue.OverdueView(),
     complaint.ComplaintView(),
     survey.SurveyView(),
     feedback.FeedbackView(),

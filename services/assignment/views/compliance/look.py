@@ -1,4 +1,4 @@
-"""What the day's end looks at: customers for whom a day may bring something about, and their duties."""
+"""What the day's end looks at: customers for whom a day may bring something about, their duties and visits."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.assignment.domain.care.missed import VisitDue
 from services.assignment.domain.compliance.duty import Outstanding
 from services.assignment.domain.compliance.look import (
     AHEAD,
@@ -18,6 +19,7 @@ from services.assignment.domain.compliance.look import (
 )
 from services.assignment.domain.policy import Policies, RiskRating
 from services.assignment.views import policy
+from services.assignment.views.care.overdue import OVERDUE, overdue_visits, terms_of
 from services.assignment.views.compliance.duty import outstanding
 from services.assignment.views.compliance.responsible import leads_on
 from services.assignment.views.compliance.review_due import reviews_due
@@ -26,7 +28,7 @@ from shared.kernel.period import FIRST_YEAR, LAST_YEAR
 # Of those never reviewed, the policy of the registration's day says when. As months differ in length, a stretch of
 # the index some days too long is looked through.
 _CONCERNED = text(
-    """
+    f"""
     WITH first_review AS (
         SELECT from_day, to_day, make_interval(months => months) AS later
         FROM unnest(cast(:from_days AS date[]), cast(:to_days AS date[]), cast(:months AS int[]))
@@ -40,6 +42,8 @@ _CONCERNED = text(
             AND (registered_on + later)::date <= cast(:horizon AS date)
     )
     SELECT customer_id FROM (
+        SELECT customer_id FROM ({OVERDUE}) AS visit
+        UNION
         SELECT customer_id FROM duty WHERE status = 'open' AND due_on < :day
         UNION
         SELECT customer_id FROM due WHERE NOT EXISTS (
@@ -48,14 +52,15 @@ _CONCERNED = text(
         )
     ) AS concerned
     WHERE customer_id > :after ORDER BY customer_id LIMIT :limit
-    """
+    """  # noqa: S608  # constants
 )
 
 
 async def concerned(connection: AsyncConnection, day: date, after: str, limit: int) -> list[str]:
     """Customers for whom a look at a day would bring something about, in order of id beyond a place."""
     values = {"day": day, "horizon": day + AHEAD, "after": after, "limit": limit}
-    values |= _first_reviews(await policy_terms(connection))
+    policies = await policy_terms(connection)
+    values |= _first_reviews(policies) | terms_of(policies.in_force(day))
     rows = await connection.execute(_CONCERNED, values)
     return list(rows.scalars())
 
@@ -75,12 +80,13 @@ def _first_reviews(policies: Policies) -> dict[str, Any]:
 
 
 async def consult(connection: AsyncConnection, commands: Sequence[LookAtDay]) -> Consulted:
-    """The duties of the customers named, and who was responsible on the days by which they were to be done."""
+    """The duties of the customers named, the visits that were due to them, and who was responsible on those days."""
     named = {customer_id for command in commands for customer_id in command.customers}
     known, policies = await reviews_due(connection, named), await policy.policies(connection)
     duties: dict[str, list[Outstanding]] = {}
     for duty in await outstanding(connection, named):
         duties.setdefault(duty.customer_id, []).append(duty)
+    visits = await _visits(connection, commands, policies)
     customers: dict[str, CustomerDuties] = {}
     for customer_id in named:
         review = known.get(customer_id)
@@ -89,14 +95,26 @@ async def consult(connection: AsyncConnection, commands: Sequence[LookAtDay]) ->
             tuple(duties.get(customer_id, ())),
             review.reviews if review is not None else 0,
             review.due(policies) if review is not None else None,
+            visits.get(customer_id, ()),
         )
-    days = {
+    days = {(customer_id, visit.due_on) for customer_id, own in visits.items() for visit in own} | {
         (customer_id, duty.due_on)
         for command in commands
         for customer_id in command.customers
         for duty in _overdue(customers[customer_id], command.day)
     }
     return Consulted(customers, await leads_on(connection, days))
+
+
+async def _visits(
+    connection: AsyncConnection, commands: Sequence[LookAtDay], policies: Policies
+) -> dict[str, tuple[VisitDue, ...]]:
+    found: dict[str, tuple[VisitDue, ...]] = {}
+    for command in commands:
+        policy = policies.in_force(command.day)
+        visits = await overdue_visits(connection, policy, command.day, command.customers)
+        found |= {customer_id: tuple(own) for customer_id, own in visits.items()}
+    return found
 
 
 def _overdue(customer: CustomerDuties, day: date) -> list[Outstanding]:
