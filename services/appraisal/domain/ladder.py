@@ -118,7 +118,13 @@ class GradeChangeOrdered(_LadderEvent):
     ordered_by: str
 
 
-FACTS = (GradeChangeProposed, GradeChangeApproved, GradeChangeRejected, GradeChangeOrdered, GradeChangeDecided)
+FACTS = (
+    GradeChangeProposed,
+    GradeChangeApproved,
+    GradeChangeRejected,
+    GradeChangeOrdered,
+    GradeChangeDecided,
+)
 
 
 def stream_of(manager_id: str) -> str:

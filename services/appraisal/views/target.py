@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +22,7 @@ from services.appraisal.domain.target_event import (
     stream_of,
 )
 from services.appraisal.domain.unit import Place, Places, Unit, UnitKind
-from services.appraisal.views import staff
+from services.appraisal.views import conduct, staff
 from shared.infrastructure.database import driver_of
 from shared.kernel.books import Book
 from shared.kernel.event import StoredEvent
@@ -124,7 +123,7 @@ class Row:
             "amount": self.figure(self.target.amount),
             "quarters": [self.figure(quarter) for quarter in self.target.quarters],
             "whole": None if whole is None else {"kind": whole.kind, "id": whole.id},
-            "unallocated": {side: self.figure(missing) for side, missing in differences.items()},
+            "unallocated": {side.value: self.figure(missing) for side, missing in differences.items()},
             "committed": None if self.committed is None else self.figure(self.committed),
         }
 
@@ -141,26 +140,15 @@ def _read(row: Mapping[str, Any], allocated: Mapping[Book, int] | None = None) -
     return Row(row["year"], source, Unit(UnitKind(row["kind"]), row["id"]), target, allocated or {})
 
 
-_COMMITTED = text(
-    "SELECT manager_id, committed_profit, effective_from FROM tender_commitment "
-    "WHERE effective_from BETWEEN :first AND :last "
-    "AND (cast(:managers AS text[]) IS NULL OR manager_id = ANY(:managers))"
-)
-
-
-async def committed(
-    connection: AsyncConnection, first: int, last: int, manager_ids: Sequence[str] | None = None
-) -> dict[str, int]:
-    """What managers, these or all, committed to in tenders for the months ``YYYYMM`` from the first to the last, in
-    minor units; absent is who committed to nothing."""
-    begun = {"first": date(first // 100 - 1, 1, 1), "last": date(last // 100, 12, 31)}
+async def committed(connection: AsyncConnection, period: Period) -> dict[str, int]:
+    """What managers committed to in tenders for the months of a period, in minor units; absent is who committed to
+    nothing."""
     found: dict[str, int] = {}
-    for manager_id, amount, effective_from in await connection.execute(
-        _COMMITTED, {**begun, "managers": manager_ids}
-    ):
-        for month, part in monthly(amount, effective_from).items():
-            if first <= month <= last:
-                found[manager_id] = found.get(manager_id, 0) + part
+    for manager_id, own in (await conduct.commitments(connection, *conduct.days_of(period))).items():
+        for one in own:
+            for month, part in monthly(one.committed_profit, one.effective_from).items():
+                if period.first <= month <= period.last:
+                    found[manager_id] = found.get(manager_id, 0) + part
     return found
 
 
@@ -217,22 +205,19 @@ async def listed(
         text(_LISTED + (_DIFFER if gaps else "") + _ORDERED), {**values, **places}
     )
     rows = [row._asdict() for row in found_rows]
-    promised = await committed(connection, wanted.year * 100 + 1, wanted.year * 100 + 12, _managers(rows))
+    bearing = any(_bears_commitments(row["source"], row["kind"]) for row in rows)
+    promised = await committed(connection, Period.parse(f"{wanted.year}")) if bearing else {}
     found = []
     for row in rows:
         sums = {side: row[side.value] for side in Book if row[side.value] is not None}
         one = _read(row, {side: units_of(row["source"], figure) for side, figure in sums.items()})
-        mine = promised.get(one.unit.id) if _bears_commitments(one) else None
+        mine = promised.get(one.unit.id) if _bears_commitments(row["source"], row["kind"]) else None
         found.append(Row(one.year, one.source, one.unit, one.target, one.allocated, mine))
     return found
 
 
-def _managers(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [row["id"] for row in rows if row["kind"] == UnitKind.MANAGER and row["source"] == COMMITTED]
-
-
-def _bears_commitments(row: Row) -> bool:
-    return row.source == COMMITTED and row.unit.kind is UnitKind.MANAGER
+def _bears_commitments(source: str, kind: str) -> bool:
+    return (source, kind) == (COMMITTED, UnitKind.MANAGER)
 
 
 async def targets(connection: AsyncConnection, side: Book, period: Period) -> dict[str, dict[str, Decimal]]:
@@ -247,7 +232,7 @@ async def targets(connection: AsyncConnection, side: Book, period: Period) -> di
         figure = figure_in(one.source, one.target.quarters, period)
         found.setdefault(one.unit.id, {})[one.source] = figure
     if side is Book.MANAGER:
-        for manager_id, amount in (await committed(connection, period.first, period.last)).items():
+        for manager_id, amount in (await committed(connection, period)).items():
             own = found.setdefault(manager_id, {})
             own[COMMITTED] = own.get(COMMITTED, 0) + amount
     return {
