@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from services.assignment.api.access import today
+from shared.infrastructure.bank_time import today
 from services.assignment.domain import customer, manager, register
 from services.assignment.domain.customer import CustomerKind, RegisterCustomer
 from services.assignment.domain.manager import RegisterManager

@@ -1,14 +1,10 @@
 """Who may do and see what in the appraisal: people see their own, the office all."""
 
-from datetime import date, datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from fastapi import Depends
 
 from shared.infrastructure.auth import Principal, Role, allow
-
-BANK_TIME = ZoneInfo("Asia/Shanghai")
 
 Approver = Annotated[Principal, Depends(allow(Role.APPROVER))]
 """A caller who may set up the appraisal, and agree to what others did."""
@@ -18,8 +14,3 @@ Appraiser = Annotated[Principal, Depends(allow(Role.APPROVER, Role.ASSIGNER, Rol
 
 Overseer = Annotated[Principal, Depends(allow(Role.APPROVER, Role.ASSIGNER, Role.ACCOUNTANT, reads=True))]
 """A caller who may see everybody's appraisal."""
-
-
-def today() -> date:
-    """The bank's day."""
-    return datetime.now(BANK_TIME).date()

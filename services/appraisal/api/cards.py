@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
-from services.appraisal.api.access import Appraiser, Approver, Overseer, today
+from services.appraisal.api.access import Appraiser, Approver, Overseer
 from services.appraisal.api.cycles import find_cycle
 from services.appraisal.domain import cycle as cycles
 from services.appraisal.domain.cycle_command import (
@@ -23,6 +23,7 @@ from services.appraisal.views.cycle import Cycle
 from shared.contracts.appraisal import Rating
 from shared.contracts.types import Contract, Id, Text
 from shared.infrastructure.auth import Principal
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.http import (
     Commands,
     Json,

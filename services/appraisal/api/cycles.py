@@ -8,7 +8,7 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
-from services.appraisal.api.access import Appraiser, Approver, today
+from services.appraisal.api.access import Appraiser, Approver
 from services.appraisal.domain import cycle as cycles
 from services.appraisal.domain.cycle import Status
 from services.appraisal.domain.cycle_command import (
@@ -26,6 +26,7 @@ from services.appraisal.views import cycle as cycle_view
 from services.appraisal.views.cycle import Cycle
 from shared.contracts.types import Contract, Id
 from shared.infrastructure.auth import Principal
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import Accepted
 from shared.infrastructure.event_store import versions
 from shared.infrastructure.http import (

@@ -6,11 +6,12 @@ import orjson
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from services.appraisal.api.access import Approver, Overseer, today
+from services.appraisal.api.access import Approver, Overseer
 from services.appraisal.domain import scheme as schemes
 from services.appraisal.domain.scheme import SchemeSet, SchemeTerms, SetScheme
 from services.appraisal.views import scheme as scheme_view
 from shared.contracts.types import BusinessDate, Id
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.http import Commands, Json, commands, page_of
 
 router = APIRouter(prefix="/v1/schemes", tags=["schemes"])

@@ -4,9 +4,9 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from services.appraisal.api.access import today
 from services.appraisal.views import source, stated
 from shared.contracts.types import Id
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.http.results import BookName, PeriodQuery, Reader, own_centre
 from shared.kernel.books import Book
 from shared.kernel.errors import Unknown

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from services.appraisal.api.access import Approver, today
+from services.appraisal.api.access import Approver
 from services.appraisal.domain import target as domain
 from services.appraisal.domain.indicator import Figure, Source
 from services.appraisal.domain.quarters import Quarters, units_of
@@ -24,6 +24,7 @@ from services.appraisal.views import target as target_view
 from services.appraisal.views.target import Row, Wanted
 from shared.contracts.types import CentreId, Contract, Id, Text
 from shared.infrastructure.auth import Principal
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import Accepted
 from shared.infrastructure.event_store import versions
 from shared.infrastructure.http import (

@@ -187,7 +187,7 @@ def computed(command: ProposeAwards, basis: Basis) -> AwardsProposed:
     """The sheet; raises Refusal unless both sides and the ledger come to the same efficiency."""
     sums = {book: sum(one.efficiency for one in basis.achieved if one.side is book) for book in Book}
     check_sides(sums, basis.ledger_efficiency)
-    return AwardsProposed(
+    return AwardsProposed.model_construct(
         cycle_id=command.cycle_id,
         period=basis.period,
         mode=command.mode,
@@ -197,7 +197,7 @@ def computed(command: ProposeAwards, basis: Basis) -> AwardsProposed:
             _award(one, basis.policy) for one in bonuses(basis.achieved, basis.policy, command.pool)
         ),
         funds=tuple(
-            ProposedFund(
+            ProposedFund.model_construct(
                 department_id=one.achieved.centre_id,
                 efficiency=one.achieved.efficiency,
                 rate=one.rate,
@@ -216,7 +216,7 @@ def _award(bonus: Bonus, policy: IncentivePolicy) -> ProposedAward:
     own = bonus.achieved
     assert own.rating is not None  # nobody without a rating has a bonus
     deferred = policy.deferred(bonus.amount, own.group)
-    return ProposedAward(
+    return ProposedAward.model_construct(
         manager_id=own.centre_id,
         grade=own.group,
         rating=own.rating,
@@ -251,7 +251,7 @@ def _granted(command: ApproveAwards, sheet: Sheet, basis: Basis) -> Sequence[Fac
 
 def _grant(one: ProposedAward, sheet: AwardsProposed, policy: IncentivePolicy, today: date) -> AwardGranted:
     parts = instalments(one.deferred, policy.instalments, today)
-    return AwardGranted(
+    return AwardGranted.model_construct(
         award_id=f"{sheet.cycle_id}:{one.manager_id}",
         cycle_id=sheet.cycle_id,
         manager_id=one.manager_id,
@@ -259,7 +259,9 @@ def _grant(one: ProposedAward, sheet: AwardsProposed, policy: IncentivePolicy, t
         period=sheet.period,
         amount=one.amount,
         immediate=one.immediate,
-        instalments=tuple(Instalment(due_on=due_on, amount=amount) for due_on, amount in parts),
+        instalments=tuple(
+            Instalment.model_construct(due_on=due_on, amount=amount) for due_on, amount in parts
+        ),
         efficiency=one.efficiency,
         rate=one.rate,
         coefficient=one.coefficient,
@@ -272,7 +274,7 @@ def _grant(one: ProposedAward, sheet: AwardsProposed, policy: IncentivePolicy, t
 
 
 def _fund(one: ProposedFund, sheet: AwardsProposed, today: date) -> DepartmentFundGranted:
-    return DepartmentFundGranted(
+    return DepartmentFundGranted.model_construct(
         cycle_id=sheet.cycle_id,
         department_id=one.department_id,
         period=sheet.period,

@@ -75,17 +75,13 @@ def stream_of(ledger_shard: int) -> str:
 # --- decide -------------------------------------------------------------------------------------------------
 
 
-def decide(
-    command: WorkReclassifications, _: None, unworked: frozenset[tuple[int, int]]
-) -> Sequence[Fact]:
+def decide(command: WorkReclassifications, _: None, unworked: frozenset[tuple[int, int]]) -> Sequence[Fact]:
     """Those that were not marked before; ``unworked`` has them by ledger shard and position."""
     new = tuple(one for one in command.positions if (command.ledger_shard, one) in unworked)
     if not new:
         return []
     return [
-        ReclassificationsWorked(
-            ledger_shard=command.ledger_shard, positions=new, business_date=command.today
-        )
+        ReclassificationsWorked(ledger_shard=command.ledger_shard, positions=new, business_date=command.today)
     ]
 
 

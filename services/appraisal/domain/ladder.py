@@ -1,4 +1,4 @@
-"""A manager's way up and down the ladder (晋升、降级): what ratings propose, a second person decides, one step at a time.
+"""A manager's way up and down the ladder (晋升、降级): what ratings propose, a second person decides, step by step.
 
 The aggregate is the manager's ladder. What is decided is told to the assignment service, which applies it or says what
 stands against it.
@@ -7,14 +7,17 @@ stands against it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Annotated
-
-from pydantic import Field
 
 from services.appraisal.domain.ladder_due import Direction, Due, step
+from services.appraisal.domain.ladder_event import (
+    GradeChangeApproved,
+    GradeChangeOrdered,
+    GradeChangeProposed,
+    GradeChangeRejected,
+    stream_of,
+)
 from services.appraisal.domain.ladder_policy import LADDER
 from shared.contracts.appraisal import GradeChangeDecided
-from shared.contracts.types import BusinessDate, CentreId, Contract, Id, Text
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refusal
 from shared.kernel.event import Fact
@@ -63,82 +66,13 @@ class OrderGradeChange(_OfLadder):
 
 Command = ProposeGradeChange | DecideGradeChange | OrderGradeChange
 
-# --- events -------------------------------------------------------------------------------------------------
-
-
-class _LadderEvent(Contract):
-    """What all events of a ladder carry."""
-
-    change_id: Id
-    manager_id: CentreId
-    business_date: BusinessDate
-
-    @property
-    def stream(self) -> str:
-        return stream_of(self.manager_id)
-
-
-class GradeChangeProposed(_LadderEvent):
-    """A step is due and proposed; it rests on the results of these months, YYYYMM."""
-
-    cycle_id: Id
-    direction: Direction
-    grade_before: Id
-    grade: Id
-    cycles: Annotated[tuple[Id, ...], Field(max_length=12)]
-    first_month: int
-    last_month: int
-    ground: Text
-    proposed_by: str
-
-
-class GradeChangeApproved(_LadderEvent):
-    """Another person agreed."""
-
-    decided_by: str
-    reason: Text | None = None
-    effective_from: BusinessDate
-
-
-class GradeChangeRejected(_LadderEvent):
-    """Another person disagreed; the same may be proposed again."""
-
-    decided_by: str
-    reason: Text | None = None
-
-
-class GradeChangeOrdered(_LadderEvent):
-    """A step was taken that does not rest on ratings."""
-
-    direction: Direction
-    grade_before: Id
-    grade: Id
-    effective_from: BusinessDate
-    ground: Text
-    ordered_by: str
-
-
-FACTS = (
-    GradeChangeProposed,
-    GradeChangeApproved,
-    GradeChangeRejected,
-    GradeChangeOrdered,
-    GradeChangeDecided,
-)
-
-
-def stream_of(manager_id: str) -> str:
-    """The stream of a manager's ladder."""
-    return f"ladder-{manager_id}"
-
-
 # --- state --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """What waits for a decision (one step at most), up to which month YYYYMM steps in each direction were taken, and the
-    latest grade decided with the day from which it is."""
+    """What waits for a decision (one step at most), up to which month YYYYMM steps in each direction were taken, and
+    the latest grade decided with the day from which it is."""
 
     waiting: GradeChangeProposed | None = None
     settled: Mapping[Direction, int] = field(default_factory=dict)

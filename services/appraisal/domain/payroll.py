@@ -1,17 +1,17 @@
-"""What goes to the payroll (工资发放): items of a month, each with its sign for the manager, and their control totals."""
+"""What goes to the payroll (工资发放): items of a month, each with its sign for the manager."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from services.appraisal.domain.measure import SIGNS, MeasureApproved, MeasureAppealDecided
+from services.appraisal.domain.measure_event import SIGNS, MeasureAppealDecided, MeasureApproved
 from shared.kernel.event import Fact
 
 
 class Entry(StrEnum):
-    """What an item is for beside the measures, whose kinds are names of items too: the immediate part of an award 当期发放,
-    an instalment paid 延期发放, what is claimed back 追索, and what is taken back of that."""
+    """What an item is for beside the measures, whose kinds are names of items too: the immediate part of an award
+    当期发放, an instalment paid 延期发放, what is claimed back 追索, and what is taken back of that."""
 
     AWARD = "award"
     INSTALMENT = "instalment"

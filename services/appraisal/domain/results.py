@@ -170,7 +170,11 @@ class ResultsReceived:
                 **({"adjustments": adjustments} if adjustments else {}),
                 **({"loans": [note.shown() for note in self.loans]} if self.loans else {}),
                 **({"loan_results": loan_results_shown(self.loan_results)} if self.loan_results else {}),
-                **({"reclassified": [one.to_json() for one in self.reclassified]} if self.reclassified else {}),
+                **(
+                    {"reclassified": [one.to_json() for one in self.reclassified]}
+                    if self.reclassified
+                    else {}
+                ),
             }
         )
 

@@ -1,4 +1,4 @@
-"""What a draft of a scheme would come to (方案试算): the frozen inputs of a cycle under other terms. Nothing is kept."""
+"""What a draft of a scheme would come to (方案试算): a cycle's frozen inputs under other terms. Nothing is kept."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

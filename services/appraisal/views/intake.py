@@ -71,7 +71,9 @@ async def load(connection: AsyncConnection, commands: Sequence[ReceiveResults]) 
     for shard, first, last in rows:
         runs.setdefault(shard, []).append((first, last))
     entries = [entry for command in commands for entry in command.entries]
-    classes = await loan_result.classes(connection, [one.loan_class.loan_id for one in entries if one.loan_class])
+    classes = await loan_result.classes(
+        connection, [one.loan_class.loan_id for one in entries if one.loan_class]
+    )
     return {stream_of(shard): Received(tuple(runs.get(shard, ())), classes) for shard in positions}
 
 

@@ -108,7 +108,8 @@ async def pending(connection: AsyncConnection, limit: int) -> list[Pending]:
         {"limit": limit},
     )
     return [
-        Pending(row.ledger_shard, Reclassified(row.loan_id, LoanClass(row.loan_class), *row[3:])) for row in rows
+        Pending(row.ledger_shard, Reclassified(row.loan_id, LoanClass(row.loan_class), *row[3:]))
+        for row in rows
     ]
 
 

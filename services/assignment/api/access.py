@@ -1,9 +1,7 @@
 """Who may see whom, and by what name: managers their own record and customers, the others all."""
 
 from collections.abc import Collection, Mapping
-from datetime import date, datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Query
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,9 +13,8 @@ from services.assignment.views.personal import names
 from services.assignment.views.portfolio import Holding
 from shared.contracts.types import BusinessDate
 from shared.infrastructure.auth import Principal, Role, allow
+from shared.infrastructure.bank_time import today
 from shared.kernel.errors import Unknown
-
-BANK_TIME = ZoneInfo("Asia/Shanghai")
 
 OVERSEES = (Role.ASSIGNER, Role.APPROVER, Role.AUDITOR)
 """Who oversees all managers, by name, and what they do for customers."""
@@ -47,11 +44,6 @@ Reader = Annotated[
 
 
 AsOf = Annotated[BusinessDate | None, Query(description="YYYY-MM-DD, today if left out")]
-
-
-def today() -> date:
-    """The bank's day."""
-    return datetime.now(BANK_TIME).date()
 
 
 def only_manager(caller: Principal) -> str | None:

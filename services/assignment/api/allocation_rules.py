@@ -6,11 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from services.assignment.api.access import Approver, ProposalReader, today
+from services.assignment.api.access import Approver, ProposalReader
 from services.assignment.domain import allocation_rule as rules
 from services.assignment.domain.allocation_rule import AllocationRules, SetAllocationRules
 from services.assignment.views import allocation_rule as rule_view
 from shared.contracts.types import BusinessDate
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, malformed, page_of
 
 router = APIRouter(prefix="/v1/allocation-rules", tags=["allocation"])

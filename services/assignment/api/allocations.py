@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import model_validator
 from starlette.responses import Response
 
-from services.assignment.api.access import Assigner, ProposalReader, today
+from services.assignment.api.access import Assigner, ProposalReader
 from services.assignment.domain import allocation as allocations
 from services.assignment.domain.allocation import (
     AllocationApplied,
@@ -23,6 +23,7 @@ from services.assignment.domain.allocation import (
 from services.assignment.views import allocation as allocation_view
 from services.assignment.views import allocation_preview
 from shared.contracts.types import BusinessDate, Contract, Id
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_desk import accepted
 from shared.infrastructure.command_handler import Outcome, Submission
 from shared.infrastructure.database import Database

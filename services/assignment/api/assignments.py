@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from services.assignment.api.access import Assigner, Reader, check_customer, no_customer, today
+from services.assignment.api.access import Assigner, Reader, check_customer, no_customer
 from services.assignment.api.proposals import propose
 from services.assignment.domain import customer as customers
 from services.assignment.domain.customer import AssignCustomer, PastNeedsApproval, in_order
@@ -19,6 +19,7 @@ from services.assignment.views.assignment import Entry
 from shared.contracts.assignment import CustomerAssigned, Shares
 from shared.contracts.types import BusinessDate, Contract, Id, Text
 from shared.infrastructure.auth import Principal, Role
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_desk import accepted
 from shared.infrastructure.command_handler import Outcome, Refused, Submission
 from shared.infrastructure.database import Database

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from pydantic import model_validator
 from starlette.responses import Response
 
-from services.assignment.api.access import Approver, Assigner, today
+from services.assignment.api.access import Approver, Assigner
 from services.assignment.api.proposals import propose
 from services.assignment.domain import manager as managers
 from services.assignment.domain.grade import Grade
@@ -34,6 +34,7 @@ from shared.contracts.assignment import (
 from shared.contracts.assignment.managers import Hours
 from shared.contracts.types import Amount, BusinessDate, Contract, Id, Text
 from shared.infrastructure.auth import Principal
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import Accepted
 from shared.infrastructure.http import Commands, commands
 from shared.kernel.errors import Malformed

@@ -16,7 +16,6 @@ from services.assignment.api.access import (
     known_customers,
     no_customer,
     only_manager,
-    today,
 )
 from services.assignment.api.proposals import propose
 from services.assignment.domain import customer as customers
@@ -33,6 +32,7 @@ from services.assignment.views.history import history
 from services.assignment.views.personal import profile_of
 from shared.contracts.assignment import CustomerMoved, CustomerRegistered, PersonalDataErased
 from shared.contracts.types import Contract, Id, Text
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import Accepted
 from shared.infrastructure.event_store import versions
 from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, etag, page_of

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
-from services.assignment.api.access import OVERSEES, Assigner, today
+from services.assignment.api.access import OVERSEES, Assigner
 from services.assignment.api.proposals import submit_proposal
 from services.assignment.api.tenders import Cancellation
 from services.assignment.domain import hand_over as hand_overs
@@ -32,6 +32,7 @@ from shared.contracts.assignment import HandOverGround
 from shared.contracts.assignment.hand_overs import MOST_HANDED_OVER
 from shared.contracts.types import BusinessDate, CentreId, Contract, Id
 from shared.infrastructure.auth import Principal, Role, allow
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import Accepted
 from shared.infrastructure.event_store import versions
 from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, etag, page_of

@@ -5,9 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from services.assignment.api.access import AsOf, ProposalReader, Reader, check_manager, no_manager, today
+from services.assignment.api.access import AsOf, ProposalReader, Reader, check_manager, no_manager
 from services.assignment.views import load
 from shared.contracts.types import Id
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.http import Json, PageQuery, encode_cursor, page_of
 
 router = APIRouter(prefix="/v1", tags=["loads"])

@@ -15,7 +15,6 @@ from services.assignment.api.access import (
     manager_name,
     no_manager,
     only_manager,
-    today,
 )
 from services.assignment.domain import manager as managers
 from services.assignment.domain.grade import Grade
@@ -26,6 +25,7 @@ from services.assignment.views.history import history
 from services.assignment.views.personal import names
 from shared.contracts.assignment import ManagerRegistered
 from shared.contracts.types import BusinessDate, CentreId, Contract, Id, Text
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import Accepted
 from shared.infrastructure.event_store import versions
 from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, etag, page_of

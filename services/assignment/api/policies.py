@@ -5,11 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from services.assignment.api.access import Approver, Reader, today
+from services.assignment.api.access import Approver, Reader
 from services.assignment.domain import policy as policies
 from services.assignment.domain.policy import Policy, PolicyTerms, SetPolicy
 from services.assignment.views import policy as policy_view
 from shared.contracts.types import BusinessDate
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.http import Commands, Json, commands, page_of
 from shared.kernel.money import format_money
 

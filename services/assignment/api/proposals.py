@@ -9,7 +9,7 @@ import uuid_utils
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from services.assignment.api.access import Approver, ProposalReader, today
+from services.assignment.api.access import Approver, ProposalReader
 from services.assignment.api.changes import CHANGES, Approval
 from services.assignment.domain import proposal as proposals
 from services.assignment.domain.proposal import (
@@ -24,6 +24,7 @@ from services.assignment.views import proposal as proposal_view
 from services.assignment.views.proposal import Proposal
 from shared.contracts.types import Contract, Id, Text
 from shared.infrastructure.auth import Principal
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_desk import accepted
 from shared.infrastructure.command_handler import AnyDecider, Outcome, Refused, Submission
 from shared.infrastructure.database import Database

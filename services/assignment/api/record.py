@@ -6,11 +6,12 @@ from typing import Annotated, Protocol, TypeVar
 from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.assignment.api.access import no_customer, today
+from services.assignment.api.access import no_customer
 from services.assignment.domain.record import customer_stream
 from services.assignment.views import customer, portfolio
 from services.assignment.views.record import open_texts
 from shared.infrastructure.auth import Forbidden, Principal, Role, allow
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.database import Database
 from shared.infrastructure.http.problems import malformed
 

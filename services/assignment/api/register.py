@@ -13,7 +13,6 @@ from services.assignment.api.access import (
     check_customer,
     no_customer,
     only_manager,
-    today,
 )
 from services.assignment.api.proposals import propose
 from services.assignment.domain.proposal import Kind
@@ -21,6 +20,7 @@ from services.assignment.domain.register import suggested_tiers
 from services.assignment.views import register
 from services.assignment.views.policy import policies
 from shared.contracts.types import CentreId, Contract, Id, Text
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.database import Database
 from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, page_of
 from shared.kernel.errors import Refusal

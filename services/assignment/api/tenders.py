@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
-from services.assignment.api.access import OVERSEES, Assigner, today
+from services.assignment.api.access import OVERSEES, Assigner
 from services.assignment.api.proposals import submit_proposal
 from services.assignment.domain import tender as tenders
 from services.assignment.domain.grade import Grade
@@ -33,6 +33,7 @@ from shared.contracts.assignment.tenders import MOST_CUSTOMERS
 from shared.contracts.types import Amount, AmountOrZero, BusinessDate, Contract, Id, Text
 from shared.infrastructure import event_store
 from shared.infrastructure.auth import Forbidden, Principal, Role, allow
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import Accepted
 from shared.infrastructure.event_store import versions
 from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, etag, page_of

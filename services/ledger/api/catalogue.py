@@ -1,8 +1,7 @@
 """Products and policy: what the books are computed with."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import orjson
 from fastapi import APIRouter, Depends, Request
@@ -16,6 +15,7 @@ from services.ledger.views import policy as policy_view
 from services.ledger.views import product as product_view
 from shared.contracts.types import BusinessDate, CentreId, Contract, Id, Text
 from shared.infrastructure.auth import Principal, Role, allow
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.http import Commands, PageQuery, commands, encode_cursor, malformed, page_of
 from shared.kernel.errors import Malformed
 from shared.kernel.period import format_month, parse_month
@@ -24,8 +24,6 @@ router = APIRouter(prefix="/v1", tags=["products and policy"])
 
 Accountant = Annotated[Principal, Depends(allow(Role.ACCOUNTANT))]
 Anyone = Annotated[Principal, Depends(allow())]
-
-BANK_TIME = ZoneInfo("Asia/Shanghai")
 
 
 class ProductTerms(Contract):
@@ -41,8 +39,7 @@ async def put_product(
     code: Id, body: ProductTerms, caller: Accountant, desk: Annotated[Commands, Depends(commands)]
 ) -> Response:
     """Put a product into the catalogue, or move it to another department from a date on."""
-    today = datetime.now(BANK_TIME).date()
-    command = DefineProduct(code, body.department_id, body.name, body.effective_from, today)
+    command = DefineProduct(code, body.department_id, body.name, body.effective_from, today())
     return await desk.submit(
         caller, products.DECIDER, command, lambda accepted: orjson.loads(accepted.events[0].data)
     )

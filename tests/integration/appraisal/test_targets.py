@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.appraisal.api.access import today
+from shared.infrastructure.bank_time import today
 from services.appraisal.main import define
 from services.appraisal.views.target import targets
 from shared.contracts import assignment
@@ -281,10 +281,10 @@ async def test_a_stale_version_is_refused(cascaded: Office) -> None:
 
 
 async def test_parts_belong_to_the_whole_as_the_staff_on_record_do(office: Office) -> None:
-    hired = {"grade": "manager-2", "hired_on": "2020-01-01"}
+    hired = {"grade": "manager-2", "business_date": "2020-01-01", "branch_id": "b1"}
     await office.told(
-        ManagerRegistered(manager_id="m1", branch_id="b1", team_id="t1", **hired),  # type: ignore[arg-type]
-        ManagerRegistered(manager_id="m2", branch_id="b1", **hired),  # type: ignore[arg-type]
+        ManagerRegistered.model_validate({"manager_id": "m1", "team_id": "t1", **hired}),
+        ManagerRegistered.model_validate({"manager_id": "m2", **hired}),
     )
     await office.set(unit("branch", "b1"), "100.00")
     await office.set(unit("branch", "b2"), "100.00")
@@ -297,15 +297,17 @@ async def test_parts_belong_to_the_whole_as_the_staff_on_record_do(office: Offic
 
 async def test_what_a_winner_committed_to_comes_on_top_of_the_target(office: Office) -> None:
     source = "measure:virtual_profit"
-    awarded = TenderAwarded(
-        tender_id="t1",
-        manager_id="m1",
-        committed_profit=120_000_01,
-        baseline_profit=60_000_00,
-        customer_ids=("c1",),
-        effective_from=f"{YEAR}-11-10",  # type: ignore[arg-type]
-        effective_to=f"{YEAR + 1}-11-10",  # type: ignore[arg-type]
-        business_date=today(),
+    awarded = TenderAwarded.model_validate(
+        {
+            "tender_id": "t1",
+            "manager_id": "m1",
+            "committed_profit": "120000.01",
+            "baseline_profit": "60000.00",
+            "customer_ids": ["c1"],
+            "effective_from": f"{YEAR}-11-10",
+            "effective_to": f"{YEAR + 1}-11-10",
+            "business_date": today(),
+        }
     )
     await office.told(awarded, awarded.model_copy(update={"tender_id": "t2", "manager_id": "m2"}))
     await office.set(unit("manager", "m1"), "1200.00", source=source)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import StrictBool
 from starlette.responses import Response
 
-from services.assignment.api.access import Assigner, today
+from services.assignment.api.access import Assigner
 from services.assignment.api.record import (
     OFFICE,
     Carer,
@@ -34,6 +34,7 @@ from services.assignment.views.care.complaint import Complaint, Wanted
 from shared.contracts import assignment as contract
 from shared.contracts.types import BusinessDate, CentreId, Contract, Id
 from shared.infrastructure.auth import Principal
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import Accepted
 from shared.infrastructure.database import Database
 from shared.infrastructure.event_store import versions

@@ -8,7 +8,6 @@ import uuid_utils
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from services.assignment.api.access import today
 from services.assignment.api.record import (
     OFFICE,
     SEES_ALL,
@@ -25,6 +24,7 @@ from services.assignment.views.care import feedback as feedback_view
 from services.assignment.views.care.feedback import Feedback, Scope
 from shared.contracts.types import CentreId, Contract, Id, Text
 from shared.infrastructure.auth import Principal, Role, allow
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, page_of
 from shared.kernel.errors import Unknown
 

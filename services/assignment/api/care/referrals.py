@@ -8,7 +8,6 @@ import uuid_utils
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from services.assignment.api.access import today
 from services.assignment.api.record import (
     SEES_ALL,
     ManyReader,
@@ -25,6 +24,7 @@ from services.assignment.views.care.referral import Referral, Scope, Wanted
 from shared.contracts import assignment as contract
 from shared.contracts.types import Amount, BusinessDate, CentreId, Contract, Id
 from shared.infrastructure.auth import Principal, Role, allow
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import Accepted
 from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, page_of
 from shared.kernel.errors import Unknown

@@ -6,7 +6,7 @@ import uuid_utils
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from services.assignment.api.access import Assigner, no_manager, today
+from services.assignment.api.access import Assigner, no_manager
 from services.assignment.api.record import (
     CareReader,
     check_care,
@@ -22,6 +22,7 @@ from services.assignment.views.care import survey as survey_view
 from shared.contracts import assignment as contract
 from shared.contracts.assignment.care import Score
 from shared.contracts.types import BusinessDate, Contract, Id
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import Accepted
 from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, page_of
 from shared.infrastructure.http.problems import malformed

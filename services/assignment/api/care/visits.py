@@ -6,7 +6,7 @@ import uuid_utils
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from services.assignment.api.access import no_manager, today
+from services.assignment.api.access import no_manager
 from services.assignment.api.record import (
     OFFICE,
     Carer,
@@ -27,6 +27,7 @@ from services.assignment.views.care import visit as visit_view
 from services.assignment.views.policy import policies
 from shared.contracts import assignment as contract
 from shared.contracts.types import BusinessDate, CentreId, Contract, Id
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import Accepted
 from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, page_of
 

@@ -10,7 +10,6 @@ from fastapi import APIRouter, Depends, Query, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
-from services.assignment.api.access import today
 from services.assignment.api.record import CareReader, reading_manager, shown, writing_manager
 from services.assignment.domain.compliance import duty as duties
 from services.assignment.domain.compliance.duty import DoDuty
@@ -22,6 +21,7 @@ from shared.contracts import assignment as contract
 from shared.contracts.assignment import DutyKind
 from shared.contracts.types import BusinessDate, Contract, Id
 from shared.infrastructure.auth import Principal, Role, allow
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import Accepted
 from shared.infrastructure.event_store import versions
 from shared.infrastructure.http import (

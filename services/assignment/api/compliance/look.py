@@ -9,11 +9,12 @@ import orjson
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from services.assignment.api.access import Approver, today
+from services.assignment.api.access import Approver
 from services.assignment.domain.compliance.look import DECIDER, LookAtDay
 from services.assignment.views.compliance.duty import overdue_by_kind
 from services.assignment.views.compliance.look import concerned
 from shared.contracts.types import BusinessDate, Contract
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_desk import CommandDesk, accepted
 from shared.infrastructure.command_handler import Outcome, Submission
 from shared.infrastructure.event_log import shard_of

@@ -6,7 +6,6 @@ import uuid_utils
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from services.assignment.api.access import today
 from services.assignment.api.record import (
     OFFICE,
     Carer,
@@ -27,6 +26,7 @@ from shared.contracts import assignment as contract
 from shared.contracts.assignment import RiskRating
 from shared.contracts.types import BusinessDate, Contract, Id
 from shared.infrastructure.auth import Role
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import Accepted
 from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, page_of
 

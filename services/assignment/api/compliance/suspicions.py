@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
-from services.assignment.api.access import Approver, today
+from services.assignment.api.access import Approver
 from services.assignment.api.record import OFFICE, Carer, CareReader, check_care, writing_manager
 from services.assignment.domain.compliance import suspicion as suspicions
 from services.assignment.domain.compliance.suspicion import DecideSuspicion, Decision, ReportSuspicion
@@ -19,6 +19,7 @@ from services.assignment.views.compliance.suspicion import Suspicion
 from services.assignment.views.record import open_texts
 from shared.contracts.types import BusinessDate, Contract, Id
 from shared.infrastructure.auth import Principal, Role
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import Accepted
 from shared.infrastructure.event_store import versions
 from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, etag, page_of
