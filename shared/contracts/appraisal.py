@@ -96,9 +96,9 @@ class _OfVault(Contract):
 class AwardGranted(_OfVault):
     """A manager is granted an award (绩效薪酬): ``amount`` = ``immediate`` + all instalments.
 
-    By the efficiency of the cycle's ``period``, ``rate`` (percent, by ``grade``) and ``coefficient`` (by ``rating``), or
-    as a share of a pool by these. Until ``clawback_until`` (included) a loan that turns bad claws back its part of it,
-    by ``clawback_rates`` (percent). ``policy`` names the day from which the terms are in force.
+    By the efficiency of the cycle's ``period``, ``rate`` (percent, by ``grade``) and ``coefficient`` (by ``rating``),
+    or as a share of a pool by these. Until ``clawback_until`` (included) a loan that turns bad claws back its part of
+    it, by ``clawback_rates`` (percent). ``policy`` names the day from which the terms are in force.
     """
 
     period: str
@@ -167,7 +167,7 @@ class _Clawback(_OfVault):
 
 
 class AwardClawedBack(_Clawback):
-    """An award is clawed back (追索扣回): ``amount`` = ``from_instalments``, cancelled, + ``claim``, to be paid back."""
+    """An award is clawed back (追索扣回): ``amount`` = ``from_instalments``, cancelled, + ``claim``, to be repaid."""
 
 
 class AwardReleased(_Clawback):

@@ -62,6 +62,7 @@ TOPICS = (
             "appraisal": (
                 "ManagerRegistered",
                 "ManagerGraded",
+                "GradeChangeRefused",
                 "ManagerTransferred",
                 "ManagerDeparted",
                 "TrainingTaken",

@@ -1,6 +1,20 @@
 """The appraisal's HTTP door: request → command or query. One file a subject."""
 
-from services.appraisal.api import cards, cycles, schemes, scorecards, sources, targets
+from services.appraisal.api import (
+    cards,
+    cycles,
+    incentives,
+    ladder,
+    measures,
+    payroll,
+    rankings,
+    schemes,
+    scorecards,
+    sources,
+    targets,
+    vaults,
+    what_if,
+)
 
 ROUTERS = (
     scorecards.router,
@@ -9,6 +23,13 @@ ROUTERS = (
     schemes.router,
     cycles.router,
     cards.router,
+    incentives.router,
+    vaults.router,
+    ladder.router,
+    measures.router,
+    payroll.router,
+    rankings.router,
+    what_if.router,
 )
 
 __all__ = ["ROUTERS"]

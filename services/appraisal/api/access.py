@@ -12,5 +12,8 @@ Approver = Annotated[Principal, Depends(allow(Role.APPROVER))]
 Appraiser = Annotated[Principal, Depends(allow(Role.APPROVER, Role.ASSIGNER, Role.ACCOUNTANT))]
 """A caller who may work on cycles: score, calibrate, propose."""
 
+Proposer = Annotated[Principal, Depends(allow(Role.APPROVER, Role.ASSIGNER))]
+"""A caller who may propose other grades, rewards and penalties."""
+
 Overseer = Annotated[Principal, Depends(allow(Role.APPROVER, Role.ASSIGNER, Role.ACCOUNTANT, reads=True))]
 """A caller who may see everybody's appraisal."""

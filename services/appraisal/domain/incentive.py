@@ -1,4 +1,4 @@
-"""Incentives (绩效薪酬): the policy by which results are paid for, in force from a day on, and the rule that applies it."""
+"""Incentives (绩效薪酬): the policy by which results are paid for, in force from a day on, and the rule applying it."""
 
 from bisect import bisect_right
 from calendar import isleap
@@ -198,8 +198,9 @@ class Bonus(NamedTuple):
 
 
 def bonuses(achieved: Iterable[Achieved], policy: IncentivePolicy, pool: int | None = None) -> list[Bonus]:
-    """What each rated manager gets, in order of id: max(0, Y) × rate of the grade × coefficient of the rating, half-even
-    to the fen; or the part of a ``pool`` by these bonus points, all of it shared. Raises Refusal where nobody has any.
+    """What each rated manager gets, in order of id: max(0, Y) × rate of the grade × coefficient of the rating,
+    half-even to the fen; or the part of a ``pool`` by these bonus points, all of it shared. Raises Refusal where
+    nobody has any.
     """
     rated = [
         (one, policy.bonus_rate(one.group), policy.coefficients[one.rating])
@@ -236,8 +237,8 @@ def funds(achieved: Iterable[Achieved], policy: IncentivePolicy) -> list[Fund]:
 
 
 def instalments(deferred: int, number: int, granted_on: date) -> list[tuple[date, int]]:
-    """A deferred amount in equal yearly parts, the first due a year after the grant; the fen left over go to the earlier
-    ones. Parts of nothing are left out."""
+    """A deferred amount in equal yearly parts, the first due a year after the grant; the fen left over go to the
+    earlier ones. Parts of nothing are left out."""
     parts = split(deferred, {f"{year:02d}": 1 for year in range(1, number + 1)})
     return [(years_later(granted_on, int(year)), amount) for year, amount in parts.items()]
 
@@ -262,8 +263,10 @@ class SetIncentivePolicy:
 
 def _decide(command: SetIncentivePolicy, _: None, __: None) -> Sequence[Fact]:
     terms = {name: getattr(command.terms, name) for name in IncentiveTerms.model_fields}
-    days = {"effective_from": command.effective_from, "business_date": command.today}
-    return [IncentivePolicySet.model_construct(**terms, **days)]
+    said = IncentivePolicySet.model_construct(
+        **terms, effective_from=command.effective_from, business_date=command.today
+    )
+    return [said]
 
 
 DECIDER: Decider[SetIncentivePolicy, None, None] = Decider(

@@ -65,7 +65,6 @@ FACTS = (
     GradeChangeApproved,
     GradeChangeRejected,
     GradeChangeOrdered,
-    GradeChangeDecided,
 )
 
 

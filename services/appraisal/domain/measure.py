@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
 from services.appraisal.domain.measure_event import (
     SIGNS,
@@ -145,7 +146,7 @@ def _proposed(command: ProposeMeasure, measure: Measure, managers: AbstractSet[s
     )
 
 
-def _said(command: Command) -> dict[str, object]:
+def _said(command: Command) -> dict[str, Any]:
     return {
         "measure_id": command.measure_id,
         "manager_id": command.manager_id,

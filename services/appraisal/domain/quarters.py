@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 from typing import TypeVar
 
 from services.appraisal.domain.indicator import AVERAGES, END_STOCKS, LINES, MEASURES
@@ -49,6 +50,7 @@ _HOURS = "training-hours"
 _PLACES_OF_RATES = 6
 
 
+@lru_cache(maxsize=1024)
 def nature_of(source: str) -> Nature:
     """How the figures of a source of indicators add up."""
     if source in AVERAGES:
@@ -58,6 +60,7 @@ def nature_of(source: str) -> Nature:
     return Nature.FLOW if source in {*LINES, *MEASURES, *_COUNTS, _HOURS} else Nature.RATE
 
 
+@lru_cache(maxsize=1024)
 def places_of(source: str) -> int:
     """How many decimal places the smallest unit of a source has: two of money and hours, none of counts."""
     if nature_of(source) is Nature.RATE:
@@ -76,8 +79,9 @@ def units_of(source: str, figure: Decimal) -> int:
 
 def figure_of(source: str, units: int) -> Decimal:
     """Units of a source as the exact figure that they are; a rate without needless zeros."""
-    exact = Decimal(units).scaleb(-places_of(source))
-    return Decimal(f"{exact.normalize():f}") if nature_of(source) is Nature.RATE else exact
+    places = places_of(source)
+    exact = Decimal(units).scaleb(-places)
+    return Decimal(f"{exact.normalize():f}") if places == _PLACES_OF_RATES else exact
 
 
 def closed_by(year: int, day: date) -> int:

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.appraisal.domain.indicator import Figure, Source
+from services.appraisal.domain.indicator import Figure
 from services.appraisal.domain.quarters import Quarters, figure_of, units_of
 from services.appraisal.domain.unit import Unit, UnitKind
-from shared.contracts.types import BusinessDate, CentreId, Contract, Text
+from shared.contracts.types import BusinessDate, CentreId, Contract, Id, Text
 from shared.kernel.books import Book
 from shared.kernel.event import Fact
 from shared.kernel.period import FIRST_YEAR, LAST_YEAR
@@ -40,7 +40,7 @@ class UnitTarget(Contract):
 
 class _TargetEvent(Contract):
     year: Year
-    source: Source
+    source: Id
     reason: Text
     business_date: BusinessDate
 

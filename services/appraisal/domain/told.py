@@ -49,6 +49,10 @@ class ManagerGraded(_OfStaff, assignment.ManagerGraded):
     """A manager's grade from a day on."""
 
 
+class GradeChangeRefused(_OfStaff, assignment.GradeChangeRefused):
+    """What the appraisal decided of a manager's grade cannot be applied."""
+
+
 class ManagerTransferred(_OfStaff, assignment.ManagerTransferred):
     """A manager's branch and team from a day on."""
 
@@ -68,6 +72,7 @@ def _by_name(*kinds: type[Contract]) -> Mapping[str, type[Contract]]:
 OF_ASSIGNMENT = _by_name(
     ManagerRegistered,
     ManagerGraded,
+    GradeChangeRefused,
     ManagerTransferred,
     ManagerDeparted,
     TrainingTaken,

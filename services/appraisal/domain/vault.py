@@ -1,4 +1,4 @@
-"""Vaults (绩效薪酬金库): what a manager was awarded, what of it is deferred, paid, clawed back. The aggregate is the manager.
+"""Vaults (绩效薪酬金库): what a manager was awarded, and what of it is deferred, paid, clawed back. One a manager.
 
 Every fen is conserved: an award is its immediate part and its instalments; of each instalment paid + cancelled + open
 is its amount. What is taken of an award comes to min(award, Σ targets of its loans), never to more than the award.
@@ -7,6 +7,7 @@ is its amount. What is taken of an award comes to min(award, Σ targets of its l
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from services.appraisal.domain.clawback import part_of_loan, target_of
@@ -86,7 +87,7 @@ class _OfVault(Contract):
 
 
 class ClawbackTargetSet(_OfVault):
-    """What is to be clawed back of an award for a loan in its class; ``position`` is the entry's in its ledger shard."""
+    """What is to be clawed back of an award for a loan in its class, by an entry at this position of its shard."""
 
     loan_id: Id
     loan_class: LoanClass
@@ -157,24 +158,23 @@ class Vault:
 
 def decide(command: Command, vault: Vault, _: None) -> Sequence[Fact]:
     """What happens to the vault; raises Refusal where more is settled than is claimed."""
-    match command:
-        case PayInstalments():
-            return [
-                _paid(award.granted, due_on, part.open, command.day)
-                for award in vault.awards.values()
-                for due_on, part in sorted(award.parts.items())
-                if due_on <= command.day and part.open
-            ]
-        case Reassess():
-            return _reassessed(command, vault.awards.get(command.award_id))
-        case SettleClaim():
-            return [_settled(command, vault.awards.get(command.award_id))]
+    if isinstance(command, Reassess):
+        return _reassessed(command, vault.awards.get(command.award_id))
+    if isinstance(command, SettleClaim):
+        return [_settled(command, vault.awards.get(command.award_id))]
+    return [
+        _paid(award.granted, due_on, part.open, command.day)
+        for award in vault.awards.values()
+        for due_on, part in sorted(award.parts.items())
+        if due_on <= command.day and part.open
+    ]
 
 
 def _paid(granted: AwardGranted, due_on: date, amount: int, day: date) -> Fact:
-    said = granted.award_id, granted.cycle_id, granted.manager_id
     return InstalmentPaid.model_construct(
-        **dict(zip(("award_id", "cycle_id", "manager_id"), said, strict=True)),
+        award_id=granted.award_id,
+        cycle_id=granted.cycle_id,
+        manager_id=granted.manager_id,
         business_date=day,
         due_on=due_on,
         amount=amount,
@@ -238,8 +238,8 @@ def _clawed_back(award: Award, command: Reassess, part: int, target: int) -> Fac
 
 
 def _released(award: Award, command: Reassess, part: int, target: int) -> Fact | None:
-    """What was taken beyond what is wanted: first claims not yet settled shrink, then cancelled instalments that are not
-    yet due come back, the latest due first. What was settled, and what fell due meanwhile, stays taken."""
+    """What was taken beyond what is wanted: first claims not yet settled shrink, then cancelled instalments that are
+    not yet due come back, the latest due first. What was settled, and what fell due meanwhile, stays taken."""
     excess = award.taken - award.wanted
     claim = max(0, min(excess, award.claimed - award.settled))
     rest = excess - claim
@@ -256,7 +256,7 @@ def _released(award: Award, command: Reassess, part: int, target: int) -> Fact |
     )
 
 
-def _amounts(amount: int, parts: Sequence[tuple[date, int]], claim: int) -> dict[str, object]:
+def _amounts(amount: int, parts: Sequence[tuple[date, int]], claim: int) -> dict[str, Any]:
     return {
         "amount": amount,
         "from_instalments": amount - claim,
@@ -267,7 +267,7 @@ def _amounts(amount: int, parts: Sequence[tuple[date, int]], claim: int) -> dict
     }
 
 
-def _said(award: Award, command: Reassess, part: int, target: int) -> dict[str, object]:
+def _said(award: Award, command: Reassess, part: int, target: int) -> dict[str, Any]:
     """What a clawback and a release both tell; the same entry gives them the same id."""
     granted, change = award.granted, command.change
     place = f"{granted.award_id}/{command.ledger_shard}-{change.position}"
@@ -309,22 +309,20 @@ def evolve(vault: Vault, fact: Fact) -> Vault:
 def _with(
     award: Award, fact: InstalmentPaid | AwardClawedBack | AwardReleased | ClawbackTargetSet | ClaimSettled
 ) -> Award:
-    match fact:
-        case InstalmentPaid():
-            part = award.parts[fact.due_on]
-            paid = replace(part, paid=part.paid + fact.amount)
-            return replace(award, parts={**award.parts, fact.due_on: paid})
-        case ClawbackTargetSet():
-            return replace(award, targets={**award.targets, fact.loan_id: (fact.position, fact.target)})
-        case ClaimSettled():
-            return replace(award, settled=award.settled + fact.amount)
-        case AwardClawedBack() | AwardReleased():
-            sign = 1 if isinstance(fact, AwardClawedBack) else -1
-            parts = dict(award.parts)
-            for one in fact.instalments:
-                part = parts[one.due_on]
-                parts[one.due_on] = replace(part, cancelled=part.cancelled + sign * one.amount)
-            return replace(award, parts=parts, claimed=award.claimed + sign * fact.claim)
+    if isinstance(fact, InstalmentPaid):
+        part = award.parts[fact.due_on]
+        paid = replace(part, paid=part.paid + fact.amount)
+        return replace(award, parts={**award.parts, fact.due_on: paid})
+    if isinstance(fact, ClawbackTargetSet):
+        return replace(award, targets={**award.targets, fact.loan_id: (fact.position, fact.target)})
+    if isinstance(fact, ClaimSettled):
+        return replace(award, settled=award.settled + fact.amount)
+    sign = 1 if isinstance(fact, AwardClawedBack) else -1
+    parts = dict(award.parts)
+    for one in fact.instalments:
+        part = parts[one.due_on]
+        parts[one.due_on] = replace(part, cancelled=part.cancelled + sign * one.amount)
+    return replace(award, parts=parts, claimed=award.claimed + sign * fact.claim)
 
 
 DECIDER: Decider[Command, Vault, None] = Decider(

@@ -1,4 +1,4 @@
-"""Tables ``loan_result`` and ``reclassification``: what loans brought whom month by month, and when their class changed.
+"""Tables ``loan_result`` and ``reclassification``: what loans brought whom each month, and when their class changed.
 
 What a clawback is reckoned from; seen at ``GET /v1/vaults/{manager_id}/clawbacks/{clawback_id}/explain``.
 """

@@ -220,17 +220,21 @@ def _bears_commitments(source: str, kind: str) -> bool:
     return (source, kind) == (COMMITTED, UnitKind.MANAGER)
 
 
+_OF_KIND = text(
+    "SELECT id, source, quarter_1, quarter_2, quarter_3, quarter_4 FROM target WHERE year = :year AND kind = :kind"
+)
+
+
 async def targets(connection: AsyncConnection, side: Book, period: Period) -> dict[str, dict[str, Decimal]]:
     """By centre and source the target of a month, quarter, half or year: money in yuan, and of managers with what they
     committed to in tenders for these months. A centre or source without a target is absent."""
     kind = UnitKind.DEPARTMENT if side is Book.DEPARTMENT else UnitKind.MANAGER
-    rows = await connection.execute(
-        text(_SELECT + "WHERE year = :year AND kind = :kind"), {"year": period.first // 100, "kind": kind}
-    )
+    rows = await connection.execute(_OF_KIND, {"year": period.first // 100, "kind": kind})
     found: dict[str, dict[str, int]] = {}
-    for one in (_read(row._asdict()) for row in rows):
-        figure = figure_in(one.source, one.target.quarters, period)
-        found.setdefault(one.unit.id, {})[one.source] = figure
+    for centre_id, source, *quarters in rows:
+        first, second, third, fourth = (units_of(source, quarter) for quarter in quarters)
+        figure = figure_in(source, (first, second, third, fourth), period)
+        found.setdefault(centre_id, {})[source] = figure
     if side is Book.MANAGER:
         for manager_id, amount in (await committed(connection, period)).items():
             own = found.setdefault(manager_id, {})

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-revision = "assignment_2026_11_24_visit_missed"
+revision = "assignment_2026_11_24_missed"
 down_revision = "assignment_2026_11_24_processes"
 branch_labels = None
 depends_on = None

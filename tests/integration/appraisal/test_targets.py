@@ -8,7 +8,6 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.infrastructure.bank_time import today
 from services.appraisal.main import define
 from services.appraisal.views.target import targets
 from shared.contracts import assignment
@@ -16,6 +15,7 @@ from shared.contracts.assignment import ManagerRegistered, TenderAwarded
 from shared.contracts.envelope import CloudEvent
 from shared.contracts.types import Contract
 from shared.infrastructure.auth import Role
+from shared.infrastructure.bank_time import today
 from shared.kernel.books import Book
 from shared.kernel.period import Period
 from tests.support.services import ServiceUnderTest, running_service
@@ -200,6 +200,23 @@ async def test_a_malformed_target_is_told_its_field(
     answer = await office.approver.put(f"/v1/targets/{YEAR}", json=body)
     assert answer.status_code == 422
     assert all(error["field"].startswith(field) for error in answer.json()["errors"])
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("2500", "year"),
+        ("soon/gaps", "year"),
+        ("2027?kind=region", "kind"),
+        ("2027/tree", "source"),
+        ("2027/tree?source=luck", "source"),
+        ("2027/gaps?cursor=nonsense", "cursor"),
+    ],
+)
+async def test_a_malformed_question_is_told_its_field(office: Office, path: str, field: str) -> None:
+    answer = await office.approver.get(f"/v1/targets/{path}")
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
 @pytest.mark.parametrize(

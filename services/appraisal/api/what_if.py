@@ -1,0 +1,60 @@
+"""What a draft of a scheme would have come to in a cycle. Nothing of it is kept."""
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from services.appraisal.api.access import Approver
+from services.appraisal.api.cycles import find_cycle
+from services.appraisal.domain.cycle import Status
+from services.appraisal.domain.scheme import SchemeTerms
+from services.appraisal.domain.what_if import Difference, what_if
+from services.appraisal.views import card as card_view
+from services.appraisal.views.scheme import schemes
+from shared.contracts.types import Id
+from shared.infrastructure.http import Json
+from shared.kernel.errors import Refusal
+
+router = APIRouter(prefix="/v1/cycles/{cycle_id}/what-if", tags=["schemes"])
+
+
+@router.post("")
+async def try_scheme(request: Request, cycle_id: Id, body: SchemeTerms, _: Approver) -> Response:
+    """Score a cycle's frozen inputs by a draft: every scorecard of its side, or of the groups that it names, whatever
+    other schemes are for them; managers without a grade are left out. What was scored by hand counts, and what the
+    committee moved stays moved. Answers with each total and rating before (null where nothing was scored) and after,
+    and how many have each rating. For 5,000 scorecards at most (409 beyond: name groups); the inputs are those of
+    freezing, so what has become known since does not count."""
+    async with request.app.state.database.snapshot() as connection:
+        cycle, _version = await find_cycle(connection, cycle_id)
+        if cycle.status == Status.OPEN:
+            raise Refusal("cycle-is-frozen", "cycle_id", "nothing is fixed yet: the cycle is open")
+        cards = await card_view.states(connection, cycle_id, await schemes(connection))
+    found = await asyncio.to_thread(what_if, cards, body)
+    return Json(
+        {
+            "cycle_id": cycle_id,
+            "items": [_shown(one) for one in found.people],
+            "ratings": {"before": found.before, "after": found.after},
+        }
+    )
+
+
+def _shown(one: Difference) -> dict[str, Any]:
+    before = one.total_before
+    return {
+        "centre_id": one.centre_id,
+        "group": one.group,
+        "total_before": _figure(before),
+        "total_after": _figure(one.total_after),
+        "difference": None if before is None else _figure(one.total_after - before),
+        "rating_before": one.rating_before,
+        "rating_after": one.rating_after,
+    }
+
+
+def _figure(total: Decimal | None) -> str | None:
+    return None if total is None else f"{total:f}"
