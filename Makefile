@@ -7,7 +7,7 @@ RULES := $(addprefix tests/unit/,kernel assignment ledger appraisal)
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-kafka kafka test unit integration end-to-end check format coverage bench bench-close bench-assignment contracts lock clean
+.PHONY: help setup run run-kafka kafka test unit integration end-to-end check format coverage bench bench-close bench-assignment bench-appraisal contracts lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -66,6 +66,9 @@ bench-close: setup ## seconds and memory of a month close, and of a late reassig
 
 bench-assignment: setup ## seconds and memory of allocating 200,000 customers, and of reading the result
 	$(BIN)/python -m tests.benchmarks.assignment
+
+bench-appraisal: setup ## seconds and memory of a cycle's steps for 2,000 managers, and of trying another scheme
+	$(BIN)/python -m tests.benchmarks.appraisal
 
 contracts: setup ## write deploy/contracts anew
 	$(BIN)/python -m deploy.local.contracts

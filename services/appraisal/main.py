@@ -26,6 +26,7 @@ from services.appraisal.domain import (
     target_event,
     told,
     vault,
+    vault_event,
 )
 from services.appraisal.domain.scheme import SchemeSet
 from services.appraisal.settings import Settings
@@ -80,8 +81,8 @@ READERS: Mapping[str, FactReader] = {
             incentive.IncentivePolicySet,
             award.AwardsProposed,
             award.AwardsApproved,
-            vault.ClawbackTargetSet,
-            vault.ClaimSettled,
+            vault_event.ClawbackTargetSet,
+            vault_event.ClaimSettled,
             clawback.ReclassificationsWorked,
             ladder_policy.LadderPolicySet,
             *ladder_event.FACTS,

@@ -75,7 +75,9 @@ def of_appraisal(event: CloudEvent, record: Record) -> Submission | None:
         )
     else:
         return None
-    return Submission(manager.DECIDER, command, origin_of(event, record))
+    origin = origin_of(event, record)
+    # what comes of it goes back to the appraisal, which knows the message's own id as that of what it said itself
+    return Submission(manager.DECIDER, command, origin._replace(message_id=f"applied-{event.id}"))
 
 
 def origin_of(event: CloudEvent, record: Record) -> Origin:

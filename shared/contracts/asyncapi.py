@@ -99,7 +99,12 @@ TOPICS = (
             }
         },
     ),
-    Topic(appraisal.TOPIC, appraisal.SOURCE, appraisal, {"assignment": ()}),
+    Topic(
+        appraisal.TOPIC,
+        appraisal.SOURCE,
+        appraisal,
+        {"assignment": ("ScorecardApproved", "GradeChangeDecided")},
+    ),
 )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from services.appraisal.domain import clawback, vault
 from services.appraisal.domain.clawback import WorkReclassifications
-from services.appraisal.domain.vault import Reassess
+from services.appraisal.domain.vault_event import Reassess
 from services.appraisal.views import loan_result
 from services.appraisal.views.loan_result import Concerned, Pending
 from shared.contracts import appraisal, ledger

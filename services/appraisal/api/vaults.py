@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from services.appraisal.domain import vault as vaults
 from services.appraisal.domain.clawback_explanation import sentences
-from services.appraisal.domain.vault import PayInstalments, SettleClaim
+from services.appraisal.domain.vault_event import PayInstalments, SettleClaim
 from services.appraisal.views import loan_result
 from services.appraisal.views import vault as vault_view
 from shared.contracts.appraisal import AwardId, InstalmentPaid

@@ -1,6 +1,7 @@
 """What a draft of a scheme would have come to in a cycle. Nothing of it is kept."""
 
 import asyncio
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,7 @@ from services.appraisal.domain.scheme import SchemeTerms
 from services.appraisal.domain.what_if import Difference, what_if
 from services.appraisal.views import card as card_view
 from services.appraisal.views.scheme import schemes
+from shared.contracts.appraisal import Rating
 from shared.contracts.types import Id
 from shared.infrastructure.http import Json
 from shared.kernel.errors import Refusal
@@ -38,7 +40,7 @@ async def try_scheme(request: Request, cycle_id: Id, body: SchemeTerms, _: Appro
         {
             "cycle_id": cycle_id,
             "items": [_shown(one) for one in found.people],
-            "ratings": {"before": found.before, "after": found.after},
+            "ratings": {"before": _counts(found.before), "after": _counts(found.after)},
         }
     )
 
@@ -54,6 +56,10 @@ def _shown(one: Difference) -> dict[str, Any]:
         "rating_before": one.rating_before,
         "rating_after": one.rating_after,
     }
+
+
+def _counts(ratings: Mapping[Rating, int]) -> dict[str, int]:
+    return {rating.value: number for rating, number in ratings.items()}
 
 
 def _figure(total: Decimal | None) -> str | None:

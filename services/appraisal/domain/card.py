@@ -122,6 +122,23 @@ def scored(
     )
 
 
+def total_and_rating(
+    inputs: Inputs,
+    terms: SchemeTerms,
+    manual: Mapping[str, ManualScore],
+    calibration: Decimal = Decimal(0),
+) -> tuple[Decimal, Rating]:
+    """What ``scored`` comes to, without how it came about: a third of the time, where there are many."""
+    exact: dict[str, Fraction] = {}
+    for one in terms.indicators:
+        actual, _ = _actual(one, inputs, manual)
+        target = None if one.curve is Curve.BAND else _target(one, inputs)
+        unscored = target is None and one.curve is not Curve.BAND
+        exact[one.code] = Fraction(0) if unscored else score(one, actual, target)
+    final = total(exact, {one.code: one.weight for one in terms.indicators}) + calibration
+    return final, terms.rating(final, [one.veto for one in inputs.vetoes])
+
+
 def _actual(one: Indicator, inputs: Inputs, manual: Mapping[str, ManualScore]) -> tuple[Decimal, str]:
     if one.source.startswith(MANUAL):
         given = manual.get(one.source)

@@ -96,13 +96,11 @@ def month_after(today: date) -> date:
 
 def decide(command: Command, ladder: Ladder, consulted: Consulted) -> Sequence[Fact]:
     """What is proposed or decided; raises Refusal naming field and rule."""
-    match command:
-        case ProposeGradeChange():
-            return [_proposed(command, ladder)]
-        case DecideGradeChange():
-            return _decided(command, ladder, consulted)
-        case OrderGradeChange():
-            return _ordered(command, ladder, consulted)
+    if isinstance(command, ProposeGradeChange):
+        return [_proposed(command, ladder)]
+    if isinstance(command, DecideGradeChange):
+        return _decided(command, ladder, consulted)
+    return _ordered(command, ladder, consulted)
 
 
 def _proposed(command: ProposeGradeChange, ladder: Ladder) -> Fact:

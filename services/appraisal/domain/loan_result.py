@@ -64,7 +64,7 @@ def loan_results_of(booked: EntryBooked) -> dict[LoanCell, int]:
 
 
 def _add(sums: dict[LoanCell, int], cell: LoanCell, amount: int) -> None:
-    if cell[1] != UNASSIGNED:
+    if cell[1] != UNASSIGNED and amount:
         sums[cell] = sums.get(cell, 0) + amount
 
 

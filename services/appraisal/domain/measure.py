@@ -116,13 +116,11 @@ def decide(command: Command, measure: Measure, managers: AbstractSet[str]) -> Se
         return [_proposed(command, measure, managers)]
     proposed = measure.proposed
     assert proposed is not None  # whoever asks has seen it
-    match command:
-        case DecideMeasure():
-            return [_decided(command, measure, proposed)]
-        case AppealMeasure():
-            return [_appealed(command, measure)]
-        case DecideMeasureAppeal():
-            return [_heard(command, measure, proposed)]
+    if isinstance(command, DecideMeasure):
+        return [_decided(command, measure, proposed)]
+    if isinstance(command, AppealMeasure):
+        return [_appealed(command, measure)]
+    return [_heard(command, measure, proposed)]
 
 
 def _proposed(command: ProposeMeasure, measure: Measure, managers: AbstractSet[str]) -> Fact:

@@ -1,7 +1,8 @@
 """Vaults (绩效薪酬金库): what a manager was awarded, and what of it is deferred, paid, clawed back. One a manager.
 
 Every fen is conserved: an award is its immediate part and its instalments; of each instalment paid + cancelled + open
-is its amount. What is taken of an award comes to min(award, Σ targets of its loans), never to more than the award.
+is its amount. What is taken of an award comes to min(award, Σ targets of its loans), or to more, up to the award, only
+where something taken earlier cannot be released any more.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,101 +12,26 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from services.appraisal.domain.clawback import part_of_loan, target_of
-from services.appraisal.domain.loan_result import Reclassified
+from services.appraisal.domain.vault_event import (
+    ClaimSettled,
+    ClawbackTargetSet,
+    Command,
+    Reassess,
+    SettleClaim,
+)
 from shared.contracts import ledger
 from shared.contracts.appraisal import (
     AwardClawedBack,
     AwardGranted,
-    AwardId,
     AwardReleased,
     ClawbackCause,
     Instalment,
     InstalmentPaid,
 )
-from shared.contracts.types import BusinessDate, CentreId, Contract, Id, Money, Text
-from shared.kernel.books import LoanClass
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refusal
 from shared.kernel.event import Fact
 from shared.kernel.money import format_money
-
-# --- commands -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class OfVault:
-    """What all commands to a vault say."""
-
-    manager_id: str
-
-    @property
-    def stream(self) -> str:
-        return stream_of(self.manager_id)
-
-
-@dataclass(frozen=True, slots=True)
-class PayInstalments(OfVault):
-    """Pay what is due by a day (included) and still open."""
-
-    day: date
-
-
-@dataclass(frozen=True, slots=True)
-class Reassess(OfVault):
-    """A loan that contributed to an award changed its class, by an entry of a ledger shard. ``loan_efficiency`` is what
-    it brought the manager in the award's cycle, in minor units."""
-
-    award_id: str
-    ledger_shard: int
-    change: Reclassified
-    loan_efficiency: int
-
-
-@dataclass(frozen=True, slots=True)
-class SettleClaim(OfVault):
-    """The manager paid back some of what is claimed of an award; ``reference`` says by which payment."""
-
-    award_id: str
-    amount: int
-    reference: str
-    today: date
-
-
-Command = PayInstalments | Reassess | SettleClaim
-
-# --- events -------------------------------------------------------------------------------------------------
-
-
-class _OfVault(Contract):
-    award_id: AwardId
-    manager_id: CentreId
-    business_date: BusinessDate
-
-    @property
-    def stream(self) -> str:
-        return stream_of(self.manager_id)
-
-
-class ClawbackTargetSet(_OfVault):
-    """What is to be clawed back of an award for a loan in its class, by an entry at this position of its shard."""
-
-    loan_id: Id
-    loan_class: LoanClass
-    position: int
-    target: Money
-
-
-class ClaimSettled(_OfVault):
-    """Some of what was claimed was paid back."""
-
-    amount: Money
-    reference: Text
-
-
-def stream_of(manager_id: str) -> str:
-    """The stream of a manager's vault."""
-    return f"vault-{manager_id}"
-
 
 # --- state --------------------------------------------------------------------------------------------------
 

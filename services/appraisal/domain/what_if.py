@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from services.appraisal.domain.card import scored
+from services.appraisal.domain.card import total_and_rating
 from services.appraisal.domain.cycle import CardKey, CardState
 from services.appraisal.domain.scheme import SchemeTerms
 from shared.contracts.appraisal import Rating
@@ -64,15 +64,15 @@ def what_if(cards: Mapping[CardKey, CardState], draft: SchemeTerms) -> WhatIf:
 
 def _difference(card: CardState, draft: SchemeTerms, centre_id: str) -> Difference:
     before = card.scored
-    moved = (before.calibration, before.calibration_reason) if before is not None else (Decimal(0), "")
-    after = scored(card.inputs, draft, card.manual, *moved)
+    moved = Decimal(0) if before is None else before.calibration
+    total, rating = total_and_rating(card.inputs, draft, card.manual, moved)
     return Difference(
         centre_id=centre_id,
         group=card.inputs.group,
         total_before=None if before is None else before.total,
         rating_before=None if before is None else before.rating,
-        total_after=after.total,
-        rating_after=after.rating,
+        total_after=total,
+        rating_after=rating,
     )
 
 

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "appraisal_2026_11_24_vault"
-down_revision = "appraisal_2026_11_24_cycles"
+down_revision = "appraisal_2026_11_24_targets"
 branch_labels = None
 depends_on = None
 

@@ -9,7 +9,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.appraisal.domain.vault import ClaimSettled
+from services.appraisal.domain.vault_event import ClaimSettled
 from shared.contracts.appraisal import AwardClawedBack, AwardGranted, AwardReleased, InstalmentPaid
 from shared.infrastructure.database import copy, driver_of
 from shared.kernel.event import StoredEvent

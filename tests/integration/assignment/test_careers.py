@@ -226,6 +226,7 @@ async def test_grades_decided_by_the_appraisal_are_applied_once_and_impossible_o
         "GradeChangeRefused",
     ]
     assert history[1]["cause"].startswith("appraisal.events/")
+    assert history[2]["event_id"] == "applied-grade-1", "the appraisal is to hear of it as of something new"
     letters = (await bank.admin.get("/v1/dead-letters")).json()["items"]
     assert sorted(one["reason"].partition(":")[0] for one in letters) == ["grade", "manager_id"]
     assert await bank.service.verify() is None

@@ -76,7 +76,5 @@ def test_entries_of_a_batch_become_one_command_caused_by_a_stretch_of_the_log() 
 
 
 def test_the_door_of_the_ledgers_topic_is_a_batch_door() -> None:
-    assert DOORS == {
-        ledger.TOPIC: BatchDoor(of_ledger, together, only=DECIDER),
-        assignment.TOPIC: of_assignment,
-    }
+    doors = {ledger.TOPIC: BatchDoor(of_ledger, together, only=DECIDER), assignment.TOPIC: of_assignment}
+    assert doors == DOORS

@@ -129,6 +129,23 @@ def test_what_changes_hands_comes_on_top_of_what_the_entry_booked() -> None:
     }
 
 
+def test_what_adjusts_a_closed_month_is_kept_apart_by_that_month() -> None:
+    moves = [
+        move("interest_income", "m1", "-1.00", "2026-08", adjusts_period="2026-06"),
+        move("interest_income", "m2", "1.00", "2026-08", adjusts_period="2026-06"),
+    ]
+    taken = entry_of(booked(adjusts_period="2026-05", moves=moves), position=1, log_offset=0)
+    assert taken.adjustments == {
+        (202605, ("manager", 202607, "m1", "interest_income")): 150000,
+        (202605, ("manager", 202607, "m2", "interest_income")): 100000,
+        (202605, ("department", 202607, "lending", "interest_income")): 250000,
+        (202606, ("manager", 202608, "m1", "interest_income")): -100,
+        (202606, ("manager", 202608, "m2", "interest_income")): 100,
+    }
+    [fact] = receive(Received(), taken)
+    assert read_results(fact.to_json().decode()) == fact
+
+
 @pytest.mark.parametrize(
     ("second", "complaint"),
     [

@@ -12,16 +12,14 @@ from hypothesis import strategies as st
 from services.appraisal.domain.clawback import part_of_loan
 from services.appraisal.domain.incentive import DEFAULT_CLAWBACK_RATES, instalments, years_later
 from services.appraisal.domain.loan_result import Reclassified
-from services.appraisal.domain.vault import (
-    DECIDER,
-    Award,
+from services.appraisal.domain.vault import DECIDER, Award, Vault
+from services.appraisal.domain.vault_event import (
     ClaimSettled,
     ClawbackTargetSet,
     Command,
     PayInstalments,
     Reassess,
     SettleClaim,
-    Vault,
 )
 from shared.contracts.appraisal import (
     AwardClawedBack,

@@ -116,18 +116,21 @@ _CYCLE = """
     WHERE NOT told AND {of_tier} AND {only}
       AND coalesce(visited_on, began_on) <= (cast(:day AS date) - make_interval(months => {months}))::date + 3
 """
+_BY_TIER = _CYCLE.format(
+    months="terms.months",
+    tiers="JOIN unnest(cast(:visit_tiers AS text[]), cast(:visit_months AS int[])) AS terms (tier, months) "
+    "USING (tier)",
+    of_tier="true",
+    only="{only}",
+)
+_OF_OTHER_TIERS = _CYCLE.format(
+    months="cast(:usual_months AS int)", tiers="", of_tier="tier <> ALL(:visit_tiers)", only="{only}"
+)
 _OVERDUE = f"""
     SELECT customer_id, due_on, cycle, last_visit_id FROM (
-        {
-    _CYCLE.format(
-        months="terms.months",
-        tiers="JOIN unnest(cast(:tiers AS text[]), cast(:months AS int[])) AS terms (tier, months) USING (tier)",
-        of_tier="true",
-        only="{only}",
-    )
-}
+        {_BY_TIER}
         UNION ALL
-        {_CYCLE.format(months="cast(:usual AS int)", tiers="", of_tier="tier <> ALL(:tiers)", only="{only}")}
+        {_OF_OTHER_TIERS}
         UNION ALL
         SELECT promised_visit.customer_id, visit_cycle.visit_id, false, revisit_on
         FROM promised_visit LEFT JOIN visit_cycle USING (customer_id)
@@ -148,9 +151,9 @@ _OF_SOME = text(_OVERDUE.format(only="customer_id = ANY(:ids)"))
 def terms_of(policy: Policy) -> dict[str, Any]:
     """What ``OVERDUE`` wants to know of a policy: how many months lie between visits, by tier."""
     return {
-        "tiers": list(policy.tiers),
-        "months": [terms.visit_months for terms in policy.tiers.values()],
-        "usual": policy.tier("").visit_months,
+        "visit_tiers": list(policy.tiers),
+        "visit_months": [terms.visit_months for terms in policy.tiers.values()],
+        "usual_months": policy.tier("").visit_months,
     }
 
 

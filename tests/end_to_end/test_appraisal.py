@@ -1,0 +1,187 @@
+"""From core events to payroll and grade, on real Kafka: every bonus is what a calculation from statements gives."""
+
+from collections.abc import AsyncIterator
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from tests.end_to_end.office import Office
+from tests.support.system import System, running_system
+
+pytestmark = pytest.mark.timeout(900)
+
+FEN = Decimal("0.01")
+RATES = {
+    "assistant": "1.0", "manager-4": "1.5", "manager-3": "1.8", "manager-2": "2.1",
+    "manager-1": "2.4", "senior-2": "2.7", "senior-1": "3.0", "principal": "3.5",
+}  # fmt: skip
+COEFFICIENTS = {"A": "1.2", "B": "1.0", "C": "0.6", "D": "0"}
+
+
+@pytest.fixture
+async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    """An installation of its own: months close for the whole bank."""
+    async with running_system(tmp_path_factory.mktemp("appraised"), "kafka") as system:
+        yield system
+
+
+def scheme(target: str) -> dict[str, Any]:
+    indicator = {"code": "y", "name": "Efficiency", "source": "measure:efficiency", "weight": "100"}
+    return {
+        "name": "Efficiency",
+        "side": "manager",
+        "indicators": [{**indicator, "target": target}],
+        "thresholds": {"A": "90", "B": "60", "C": "20"},  # all four in the sample
+    }
+
+
+class Committee:
+    """Those who take a cycle through its steps."""
+
+    def __init__(self, system: System) -> None:
+        self.ann = system.client("appraisal", "approver", subject="ann")
+        self.bob = system.client("appraisal", "approver", subject="bob")
+        self.payer = system.client("appraisal", "accountant", subject="carl")
+
+    async def done(self, path: str, by: httpx.AsyncClient | None = None, **body: Any) -> dict[str, Any]:
+        answer = await (by or self.ann).post(path, json=body or None)
+        assert answer.status_code < 300, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def appraise(self, period: str) -> None:
+        """From opening to publishing."""
+        await self.done("/v1/cycles", period=period)
+        cycle = f"/v1/cycles/{period}"
+        await self.done(f"{cycle}/freeze")
+        await self.done(f"{cycle}/score")
+        await self.done(f"{cycle}/approve", self.bob)
+        await self.done(f"{cycle}/publish")
+
+    async def award(self, period: str) -> dict[str, Any]:
+        """Propose and grant the awards of a cycle; the sheet."""
+        await self.done(f"/v1/cycles/{period}/awards")
+        await self.done(f"/v1/cycles/{period}/awards/approve", self.bob)
+        sheet: dict[str, Any] = (await self.ann.get(f"/v1/cycles/{period}/awards")).json()
+        return sheet
+
+
+async def pages(client: httpx.AsyncClient, path: str, **params: str) -> list[dict[str, Any]]:
+    """All items of a list."""
+    found: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = (
+            await client.get(
+                path, params={"limit": "1000", **params, **({"cursor": cursor} if cursor else {})}
+            )
+        ).json()
+        found += page["items"]
+        cursor = page["next"]
+    return found
+
+
+async def test_a_quarter_from_events_to_payroll(system: System) -> None:
+    await system.said(
+        "simulate", "--managers", "200", "--customers", "400", "--start", "2026-01-01", "--months", "3"
+    )
+    await system.said("close", "2026-01", "2026-03")
+    await system.settle()
+    committee = Committee(system)
+    answer = await committee.ann.put("/v1/schemes/usual/2026-01-01", json=scheme("1500.00"))
+    assert answer.status_code == 200, answer.text
+    await committee.appraise("2026-Q1")
+    sheet = await committee.award("2026-Q1")
+
+    auditor = system.client("ledger", "auditor", subject="otto")
+    stated = (await auditor.get("/v1/books/manager/statements", params={"period": "2026-Q1"})).json()
+    efficiency = {one["centre_id"]: Decimal(one["measures"]["efficiency"]) for one in stated["items"]}
+    people = await pages(system.client("assignment", "auditor", subject="otto"), "/v1/managers")
+    cards = await pages(committee.ann, "/v1/cycles/2026-Q1/cards")
+    ratings = {one["centre_id"]: one["rating"] for one in cards if one["side"] == "manager"}
+    assert len(people) == 200
+    assert set(COEFFICIENTS) == set(ratings.values()) - {None}, "the sample has all ratings"
+    expected = {}
+    for one in people:
+        earned = max(Decimal(0), efficiency.get(one["manager_id"], Decimal(0)))
+        rate = Decimal(RATES[one["grade"]]) / 100 * Decimal(COEFFICIENTS[ratings[one["manager_id"]]])
+        expected[one["manager_id"]] = (earned * rate).quantize(FEN, ROUND_HALF_EVEN)
+    found = {one["manager_id"]: Decimal(one["amount"]) for one in sheet["awards"]}
+    assert {one: amount for one, amount in expected.items() if amount} == {
+        one: amount for one, amount in found.items() if amount
+    }
+
+    reconciled = (await auditor.get("/v1/reconciliation", params={"period": "2026-Q1"})).json()
+    assert reconciled["balanced"] is True
+    proof = sheet["proof"]
+    assert proof["both_sides_agree"] is True
+    assert (
+        proof["ledger"]
+        == proof["managers"]
+        == proof["departments"]
+        == stated["total"]["measures"]["efficiency"]
+    )
+
+    month = f"{Office(system, 'x').today:%Y-%m}"
+    lines = (await committee.payer.get(f"/v1/payroll/{month}", params={"format": "ndjson"})).text.splitlines()
+    *items, control = [orjson.loads(line) for line in lines]
+    paid = {one["manager_id"]: Decimal(one["amount"]) for one in items if one["item"] == "award"}
+    immediate = {
+        one: amount - (amount * Decimal("0.4")).quantize(FEN, ROUND_HALF_EVEN)
+        for one, amount in expected.items()
+        if amount
+    }
+    assert paid == immediate
+    assert control["control"]["count"] == len(items)
+    assert Decimal(control["control"]["sum"]) == sum(immediate.values())
+    for service in ("assignment", "ledger", "appraisal"):
+        assert "as it should be" in await system.said("verify", service)
+
+
+async def test_four_a_quarters_lift_a_grade_and_the_next_cycle_pays_its_rate(system: System) -> None:
+    office, committee = Office(system, "o1"), Committee(system)
+    await office.open()
+    await office.hire("m1", grade="manager-3")
+    await office.welcome("c1")
+    assert (await office.assign("c1", "2025-01-01", {"m1": "1"})).status_code == 200
+    for what in (
+        {"kind": "experience", "name": "banking", "obtained_on": "2015-01-01"},
+        {"kind": "education", "name": "bachelor", "obtained_on": "2014-07-01"},
+        {"kind": "certificate", "name": "AFP", "obtained_on": "2018-07-01"},
+    ):
+        assert (await office.tell("m1", "qualifications", **what)).status_code == 201
+    fee = {"customer_id": "c1", "currency": "CNY", "product_code": "AGT", "kind": "intermediary"}
+    days = ("2025-02-03", "2025-05-05", "2025-08-04", "2025-11-03", "2026-11-03")
+    for number, day in enumerate(days, 1):
+        await office.post(number, "FeeCharged", day, **fee, amount="1000.00")
+    await system.settle()
+    await system.said("close", "2025-01", "2025-12")
+    await system.settle()
+    answer = await committee.ann.put("/v1/schemes/usual/2025-01-01", json=scheme("100.00"))
+    assert answer.status_code == 200, answer.text
+    for period in ("2025-Q1", "2025-Q2", "2025-Q3", "2025-Q4"):
+        await committee.appraise(period)
+        await committee.done(f"/v1/cycles/{period}/close")
+    await system.settle()  # the assignment service hears of the ratings, which the next grade asks for
+
+    proposed = await committee.done("/v1/cycles/2025-Q4/grade-changes")
+    [change] = [one for one in proposed["items"] if one["manager_id"] == office.id("m1")]
+    own = await committee.ann.post(f"/v1/grade-changes/{change['change_id']}/approve")
+    assert own.status_code == 409, "nobody approves what they proposed"
+    await committee.done(f"/v1/grade-changes/{change['change_id']}/approve", committee.bob)
+    await system.settle()
+    shown = await system.get("assignment", f"/v1/managers/{office.id('m1')}", as_of="2026-12-31")
+    assert shown["grade"] == "manager-2"
+
+    await system.said("close", "2026-01", "2026-12")
+    await system.settle()
+    await committee.appraise("2026-Q4")
+    sheet = await committee.award("2026-Q4")
+    [award] = [one for one in sheet["awards"] if one["manager_id"] == office.id("m1")]
+    assert (award["grade"], award["rating"]) == ("manager-2", "A")
+    assert Decimal(award["amount"]) == (
+        Decimal(award["efficiency"]) * Decimal("0.021") * Decimal("1.2")
+    ).quantize(FEN, ROUND_HALF_EVEN)
