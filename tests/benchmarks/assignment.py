@@ -27,7 +27,6 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from shared.infrastructure.bank_time import today
 from services.assignment.domain import customer, manager, register
 from services.assignment.domain.customer import CustomerKind, RegisterCustomer
 from services.assignment.domain.manager import RegisterManager
@@ -35,6 +34,7 @@ from services.assignment.domain.register import TakeResult
 from services.assignment.main import define
 from shared.contracts.assignment import CustomerRegistered, ManagerRegistered
 from shared.contracts.ledger import CustomerResultStated, PeriodClosed
+from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import AnyDecider, Submission
 from shared.infrastructure.embedded_postgres import EmbeddedPostgres
 from shared.kernel.event import Origin
