@@ -154,8 +154,7 @@ def decide(command: Command, cycle: Cycle, consulted: Consulted) -> Sequence[Fac
             return _published(command, cycle, cards)
         case AppealCard() | DecideAppeal():
             return [_appeal(command, cycle, cards)]
-        case CloseCycle():
-            return [_closed(command, cycle)]
+    return [_closed(command, cycle)]
 
 
 def _opened(command: OpenCycle, cycle: Cycle) -> Fact:

@@ -141,6 +141,8 @@ def test_a_cycle_goes_through_all_its_steps_in_order() -> None:
         OPENED, FROZEN, SCORED, APPROVED, PUBLISHED, (CloseCycle(*Q3), Consulted()),
     )  # fmt: skip
     reached = [after(*steps[:count]).status for count in range(1, len(steps) + 1)]
+    [begun] = cycles.decide(opened(), Cycle(), Consulted())
+    assert begun.stream == "cycle-2026-Q3"
     assert reached == list(Status)
     assert cycles.DECIDER.stream(opened()) == "cycle-2026-Q3"
     assert last_day_of("2026-Q3") == date(2026, 9, 30)
@@ -254,6 +256,7 @@ def test_scoring_again_keeps_what_the_committee_moved() -> None:
     assert set(found) == {"m1", "m2"}, "what no scheme is for is not scored"
     assert found["m1"] == moved
     assert found["m2"].calibration == 0
+    assert facts[0].stream == "card-2026-Q3#manager~m1", "in the shard of its cycle"
 
 
 def calibrate(points: str, actor: str = "cem", centre: str = "m1", side: Book = MANAGER) -> CalibrateCard:

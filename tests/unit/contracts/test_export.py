@@ -85,6 +85,8 @@ def test_every_message_has_cloud_event_headers_and_says_its_type() -> None:
 def test_a_service_shows_what_it_sends_and_receives_only() -> None:
     document = asyncapi_of("appraisal")
     assert list(document["channels"]) == [
+        "assignment.events",
+        "assignment.events.dead-letter",
         "ledger.events",
         "ledger.events.dead-letter",
         "appraisal.events",
