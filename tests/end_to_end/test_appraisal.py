@@ -137,8 +137,49 @@ async def test_a_quarter_from_events_to_payroll(system: System) -> None:
     assert paid == immediate
     assert control["control"]["count"] == len(items)
     assert Decimal(control["control"]["sum"]) == sum(immediate.values())
+    await _the_past_changes_hands(system, committee)
     for service in ("assignment", "ledger", "appraisal"):
         assert "as it should be" in await system.said("verify", service)
+
+
+async def _the_past_changes_hands(system: System, committee: Committee) -> None:
+    """A customer is reassigned from a day of the published quarter: its scorecards stay, the next ones carry exactly the
+    difference that the ledger booked, and both sides still agree."""
+    approver = system.client("assignment", "approver", subject="bob")
+    customers = await pages(system.client("assignment", "auditor", subject="otto"), "/v1/customers")
+    published = {
+        centre: (await committee.ann.get(f"/v1/cycles/2026-Q1/cards/manager/{centre}")).content
+        for centre in ("m0001", "m0002", "m0003")
+    }
+    shares = [{"manager_id": "m0001", "share": "0.5"}, {"manager_id": "m0002", "share": "0.5"}]
+    terms = {"shares": shares, "effective_from": "2026-01-15", "reason": "agreed late"}
+    moved = 0
+    for customer in customers[:40]:
+        answer = await approver.put(f"/v1/customers/{customer['customer_id']}/assignment", json=terms)
+        moved += answer.status_code == 200
+    assert moved > 30
+    await system.settle()
+    await system.said("close", "2026-04", "2026-06")
+    await system.settle()
+    for centre, content in published.items():
+        again = await committee.ann.get(f"/v1/cycles/2026-Q1/cards/manager/{centre}")
+        assert again.content == content, "a published scorecard never changes"
+
+    await committee.appraise("2026-Q2")
+    adjusted = await system.rows(
+        "ledger",
+        "SELECT centre_id, sum(amount)::bigint FROM leg WHERE book = 'manager' AND period BETWEEN 202604 AND 202606 "
+        "AND adjusts_period <= 202603 AND line NOT IN ('deposit_balance', 'loan_balance') "
+        "AND centre_id NOT IN ('external', 'treasury', 'risk-reserve', 'overhead') GROUP BY 1 HAVING sum(amount) <> 0",
+    )
+    expected = {centre: Decimal(amount) / 100 for centre, amount in adjusted}
+    assert {"m0001", "m0002"} <= set(expected)
+    for centre, amount in expected.items():
+        card = (await committee.ann.get(f"/v1/cycles/2026-Q2/cards/manager/{centre}")).json()
+        assert sum(Decimal(one["efficiency"]) for one in card["inputs"]["addenda"]) == amount, centre
+    assert sum(expected.values()) == 0, "what one gains others lose"
+    cycle = (await committee.ann.get("/v1/cycles/2026-Q2")).json()
+    assert cycle["manager_efficiency"] == cycle["department_efficiency"] == cycle["ledger_efficiency"]
 
 
 async def test_four_a_quarters_lift_a_grade_and_the_next_cycle_pays_its_rate(system: System) -> None:
