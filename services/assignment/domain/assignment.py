@@ -40,7 +40,7 @@ def check_assignment(
         change.check_presence(share.manager_id, path)
         if share.share > change.before.get(share.manager_id, Decimal(0)):
             change.check_fitness(share.manager_id, path)
-            change.check_capacity(share.manager_id, path)
+        change.check_capacity(share.manager_id, path)
     change.check_lead()
 
 

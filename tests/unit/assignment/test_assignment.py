@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.assignment.domain import customer as customers
@@ -171,6 +171,7 @@ def test_the_first_excess_is_what_going_through_day_by_day_would_find(
     assert (found.day if found else None) == min(over, default=None)
 
 
+@example([("c1", day(0), "1"), ("c2", day(0), "0.5"), ("c2", day(-1), "1"), ("c2", day(0), "1")])
 @given(
     st.lists(st.tuples(st.sampled_from(["c1", "c2", "c3"]), days, st.sampled_from(["1", "0.5"])), max_size=12)
 )
