@@ -49,10 +49,18 @@ def of_ledger(event: CloudEvent, record: Record) -> Submission | None:
         entry = parse(EntryBooked, event.data)
         if entry.loan is None or entry.customer_id is None:
             return None
-        command = TakeLoan(entry.customer_id, entry.loan, entry.business_date)
+        command = TakeLoan(entry.customer_id, entry.loan, entry.business_date, position_of(event))
     else:
         return None
     return Submission(register.DECIDER, command, origin_of(event, record))
+
+
+def position_of(event: CloudEvent) -> int:
+    """The place of an entry in its ledger shard, from the extension attribute ``ledgerposition``; raises Malformed."""
+    _, _, position = event.extensions.get("ledgerposition", "").partition("-")
+    if not (position.isascii() and position.isdigit() and len(position) <= 18):
+        raise Malformed('ledgerposition: must be the ledger\'s shard and position, such as "3-1071"')
+    return int(position)
 
 
 def of_appraisal(event: CloudEvent, record: Record) -> Submission | None:

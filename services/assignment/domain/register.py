@@ -6,6 +6,7 @@ From it come a customer's class, trend and contribution, and the tiers that cont
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from services.assignment.domain.policy import TierBand
 from shared.contracts.ledger import CustomerResultStated, LoanAfter, PeriodClosed
@@ -35,6 +36,8 @@ class TakeLoan:
     customer_id: str
     loan: LoanAfter
     business_date: BusinessDate
+    ledger_position: int
+    """The entry's place in the ledger's shard: an entry that comes again, later than others, is known by it."""
 
     @property
     def stream(self) -> str:
@@ -53,6 +56,7 @@ class LoanClassNoted(Contract):
     loan_id: Id
     loan_class: LoanClass
     closed: bool
+    ledger_position: int = 0
     business_date: BusinessDate
 
     @property
@@ -62,8 +66,13 @@ class LoanClassNoted(Contract):
 
 # --- state --------------------------------------------------------------------------------------------------
 
-LoanState = tuple[LoanClass, bool]
-"""Class, and whether the loan is closed."""
+
+class LoanState(NamedTuple):
+    """A loan's class, whether it is closed, and the ledger's position of the entry that said so."""
+
+    loan_class: LoanClass
+    closed: bool
+    ledger_position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +86,23 @@ class Consulted:
 
 
 def decide(command: Command, _: None, consulted: Consulted) -> Sequence[Fact]:
-    """The result; the loan only where its class is another, since most events of a loan leave it as it was."""
+    """The result; the loan only where its class is another, since most events of a loan leave it as it was, and only
+    where the ledger said so after what is known."""
     if isinstance(command, TakeResult):
         return [command.stated]
     loan = command.loan
-    if consulted.loans.get((command.customer_id, loan.loan_id)) == (loan.loan_class, loan.closed):
+    known = consulted.loans.get((command.customer_id, loan.loan_id))
+    if known is not None and (
+        command.ledger_position <= known.ledger_position
+        or (known.loan_class, known.closed) == (loan.loan_class, loan.closed)
+    ):
         return []
     noted = LoanClassNoted(
         customer_id=command.customer_id,
         loan_id=loan.loan_id,
         loan_class=loan.loan_class,
         closed=loan.closed,
+        ledger_position=command.ledger_position,
         business_date=command.business_date,
     )
     return [noted]
@@ -97,7 +112,8 @@ def follow(consulted: Consulted, fact: Fact) -> Consulted:
     """The loans after a fact."""
     if not isinstance(fact, LoanClassNoted):
         return consulted
-    return Consulted({**consulted.loans, (fact.customer_id, fact.loan_id): (fact.loan_class, fact.closed)})
+    state = LoanState(fact.loan_class, fact.closed, fact.ledger_position)
+    return Consulted({**consulted.loans, (fact.customer_id, fact.loan_id): state})
 
 
 DECIDER: Decider[Command, None, Consulted] = Decider(

@@ -22,11 +22,12 @@ STATEMENTS = (
     "COMMENT ON TABLE customer_result IS 'Stocks at the end of a closed month, and its flows; in minor units'",
     """
     CREATE TABLE customer_loan (
-        customer_id text    NOT NULL,
-        loan_id     text    NOT NULL,
-        loan_class  text    NOT NULL,
-        closed      boolean NOT NULL,
-        since       date    NOT NULL,
+        customer_id     text    NOT NULL,
+        loan_id         text    NOT NULL,
+        loan_class      text    NOT NULL,
+        closed          boolean NOT NULL,
+        since           date    NOT NULL,
+        ledger_position bigint  NOT NULL,
         PRIMARY KEY (customer_id, loan_id)
     )
     """,

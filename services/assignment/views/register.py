@@ -12,6 +12,7 @@ from services.assignment.domain.register import (
     Command,
     Consulted,
     LoanClassNoted,
+    LoanState,
     TakeLoan,
     Trend,
     contribution,
@@ -27,10 +28,11 @@ from shared.kernel.period import format_month, parse_month
 
 _RESULT = ("customer_id", "month", "deposits", "loans", "contribution", "products")
 _LOANS = """
-    INSERT INTO customer_loan (customer_id, loan_id, loan_class, closed, since)
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::date[])
+    INSERT INTO customer_loan (customer_id, loan_id, loan_class, closed, since, ledger_position)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::date[], $6::bigint[])
     ON CONFLICT (customer_id, loan_id) DO UPDATE
-        SET loan_class = excluded.loan_class, closed = excluded.closed, since = excluded.since
+        SET loan_class = excluded.loan_class, closed = excluded.closed, since = excluded.since,
+            ledger_position = excluded.ledger_position
 """
 CLASSES = [one.value for one in LoanClass]
 MONTHS_OF_YEAR = 12
@@ -53,7 +55,7 @@ class RegisterView:
         driver = await driver_of(connection)
         if loans:
             rows = [
-                (*key, one.loan_class.value, one.closed, one.business_date)
+                (*key, one.loan_class.value, one.closed, one.business_date, one.ledger_position)
                 for key, one in sorted(loans.items())
             ]
             await driver.execute(_LOANS, *zip(*rows, strict=True))
@@ -82,11 +84,16 @@ async def consult(connection: AsyncConnection, commands: Sequence[Command]) -> C
         return Consulted()
     driver = await driver_of(connection)
     rows = await driver.fetch(
-        "SELECT customer_id, loan_id, loan_class, closed FROM customer_loan "
+        "SELECT customer_id, loan_id, loan_class, closed, ledger_position FROM customer_loan "
         "JOIN unnest($1::text[], $2::text[]) AS named (customer_id, loan_id) USING (customer_id, loan_id)",
         *zip(*named, strict=True),
     )
-    return Consulted({(customer, loan): (LoanClass(name), closed) for customer, loan, name, closed in rows})
+    return Consulted(
+        {
+            (customer, loan): LoanState(LoanClass(name), closed, position)
+            for customer, loan, name, closed, position in rows
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,10 @@ def loan(number: int, loan_id: str, loan_class: str, *, is_closed: bool = False)
             "closed": is_closed,
         },
     }
-    return CloudEvent(f"e{number}", "EntryBooked", "ledger", orjson.dumps(data), subject="c1")
+    place = {"ledgerposition": f"0-{number}"}
+    return CloudEvent(
+        f"e{number}", "EntryBooked", "ledger", orjson.dumps(data), subject="c1", extensions=place
+    )
 
 
 def month(period: str, deposits: str, brought: str, products: list[str]) -> dict[str, object]:
@@ -180,6 +183,9 @@ async def test_the_register_is_fed_by_the_ledgers_results_and_loan_classes(bank:
         loan(2, "l2", "substandard"),
         loan(3, "l1", "normal"),
         loan(4, "l3", "loss", is_closed=True),
+        loan(5, "l1", "special_mention"),
+        loan(3, "l1", "normal"),  # comes again, late
+        loan(5, "l1", "special_mention"),
     )
     await bank.service.caught_up()
     found = (await bank.manager("m1").get("/v1/customers/c1/register")).json()
@@ -188,7 +194,7 @@ async def test_the_register_is_fed_by_the_ledgers_results_and_loan_classes(bank:
         month("2026-01", "100.00", "7.00", ["DEM"]),
     ]
     assert [(one["loan_id"], one["loan_class"], one["closed"]) for one in found["open_loans"]] == [
-        ("l1", "normal", False),
+        ("l1", "special_mention", False),
         ("l2", "substandard", False),
         ("l3", "loss", True),
     ]
@@ -208,7 +214,7 @@ async def test_the_register_is_fed_by_the_ledgers_results_and_loan_classes(bank:
     assert [one["customer_id"] for one in everybody] == ["c1", "c2"]
     assert everybody[1]["contribution"] == "0.00"
     assert (await bank.manager("m2").get("/v1/customers/c1/register")).status_code == 404
-    assert await bank.service.rows("SELECT count(*) FROM event WHERE type = 'LoanClassNoted'") == [(3,)]
+    assert await bank.service.rows("SELECT count(*) FROM event WHERE type = 'LoanClassNoted'") == [(4,)]
     assert await bank.service.verify() is None
 
 

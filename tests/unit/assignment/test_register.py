@@ -32,7 +32,7 @@ RESULT = CustomerResultStated(
 )
 
 
-def loan(loan_class: LoanClass = LoanClass.NORMAL, *, closed: bool = False) -> TakeLoan:
+def loan(loan_class: LoanClass = LoanClass.NORMAL, position: int = 1, *, closed: bool = False) -> TakeLoan:
     after = LoanAfter(
         loan_id="l1",
         loan_class=loan_class,
@@ -40,7 +40,7 @@ def loan(loan_class: LoanClass = LoanClass.NORMAL, *, closed: bool = False) -> T
         held="0.00",
         closed=closed,  # type: ignore[arg-type]
     )
-    return TakeLoan("c1", after, DAY)
+    return TakeLoan("c1", after, DAY, position)
 
 
 def test_a_result_is_entered_as_it_was_stated() -> None:
@@ -53,7 +53,8 @@ def test_a_result_is_entered_as_it_was_stated() -> None:
 def test_a_loan_is_entered_where_its_class_is_another_and_not_otherwise() -> None:
     consulted = Consulted()
     entered = []
-    for command in (loan(), loan(), loan(LoanClass.LOSS), loan(LoanClass.LOSS, closed=True)):
+    steps = (loan(), loan(position=2), loan(LoanClass.LOSS, 3), loan(LoanClass.LOSS, 4, closed=True))
+    for command in (*steps, *steps):  # all of them come again
         for fact in register.decide(command, None, consulted):
             assert isinstance(fact, LoanClassNoted)
             entered.append((fact.loan_class.value, fact.closed))
