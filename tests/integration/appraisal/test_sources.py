@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from services.appraisal.api.clawbacks import follow_up
 from services.appraisal.domain.source import Figures, figure
 from services.appraisal.views import source, staff
 from shared.contracts import assignment as told
@@ -177,6 +178,7 @@ async def test_figures_are_those_of_a_slow_look_whatever_the_order_and_repetitio
             if not name.startswith(("line:", "measure:", "average:", "stock:"))
         }
         assert conduct == expected(manager_id, in_order, loans)
+    await follow_up(appraisal.service.desk)  # or the task would mark changes of class between the looks
     live = await appraisal.digests()
     assert await appraisal.verify() is None
     await appraisal.replay()
