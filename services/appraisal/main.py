@@ -51,6 +51,7 @@ from services.appraisal.views.loan import LoanView
 from services.appraisal.views.loan_result import LoanResultView
 from services.appraisal.views.measure import MeasureView
 from services.appraisal.views.payroll import PayrollView
+from services.appraisal.views.readings import READINGS
 from services.appraisal.views.result import ResultView
 from services.appraisal.views.scheme import SchemeView
 from services.appraisal.views.staff import StaffView
@@ -154,6 +155,7 @@ def define(_: Settings) -> ServiceDefinition:
         },
         doors=DOORS,
         tasks=[clawback_task()],
+        readings=READINGS,
         routers=ROUTERS,
         asyncapi=partial(asyncapi_of, "appraisal"),
     )

@@ -43,6 +43,7 @@ from services.assignment.views.hand_over import HandOverView
 from services.assignment.views.manager import ManagerView
 from services.assignment.views.policy import PolicyView
 from services.assignment.views.proposal import ProposalView
+from services.assignment.views.readings import READINGS
 from services.assignment.views.register import RegisterView
 from services.assignment.views.tender import TenderView
 from shared.contracts import assignment as contract
@@ -161,6 +162,7 @@ def define(settings: Settings) -> ServiceDefinition:
         publications=PUBLICATIONS,
         doors=doors(settings.base_currency),
         tasks=[look_task()],
+        readings=READINGS,
         routers=ROUTERS,
         asyncapi=partial(asyncapi_of, "assignment"),
     )

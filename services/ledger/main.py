@@ -37,6 +37,7 @@ from services.ledger.views.organisation import OrganisationView
 from services.ledger.views.period import PeriodView, calendar
 from services.ledger.views.policy import PolicyView
 from services.ledger.views.product import ProductView
+from services.ledger.views.readings import count_booked, readings
 from shared.contracts.assignment import CustomerAssigned
 from shared.contracts.asyncapi import asyncapi_of
 from shared.contracts.ledger import (
@@ -125,6 +126,8 @@ def define(settings: Settings) -> ServiceDefinition:
         },
         doors=DOORS,
         watches=[balance_watch()],
+        readings=readings(),
+        on_stored=count_booked,
         routers=ROUTERS,
         asyncapi=partial(asyncapi_of, "ledger"),
     )

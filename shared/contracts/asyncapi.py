@@ -108,6 +108,11 @@ TOPICS = (
 )
 
 
+def taken_up_by(service: str) -> frozenset[str]:
+    """The types of all topics that a service takes up."""
+    return frozenset(name for topic in TOPICS if service in topic.readers for name in topic.taken_up(service))
+
+
 def events_of(contracts: ModuleType) -> dict[str, type[Contract]]:
     """The events among the contract classes of a module, or of a package's modules, by type, in their order.
 

@@ -9,13 +9,16 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
+from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.infrastructure import event_store
+from shared.infrastructure.database import when_committed
 from shared.infrastructure.event_log import PARTITIONS
 from shared.infrastructure.event_store import Appender, Head, shard_of_stream
+from shared.infrastructure.meters import HandlerMeter
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refusal, StaleVersion
 from shared.kernel.event import Fact, Origin, StoredEvent
@@ -146,12 +149,23 @@ def _runs(alone: Sequence[bool]) -> list[tuple[int, int]]:
 
 
 class CommandHandler:
-    """Works batches of submissions, each inside a transaction that the caller opened."""
+    """Works batches of submissions, each inside a transaction that the caller opened by ``Database.begin``.
 
-    def __init__(self, aggregates: Sequence[Aggregate], views: Sequence[View]) -> None:
+    ``on_stored`` is told of events once they are committed, to count them; it must not raise.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        aggregates: Sequence[Aggregate],
+        views: Sequence[View],
+        on_stored: Callable[[Sequence[StoredEvent]], None] = lambda _: None,
+    ) -> None:
+        self._meter = HandlerMeter(service)
+        self._on_stored = on_stored
         self._aggregates = {aggregate.decider: aggregate for aggregate in aggregates}
         self._following = [(one.decider, one.follow) for one in aggregates if one.follow is not None]
-        self._views = views
+        self._views = [(view, self._meter.projection[type(view).__name__,]) for view in views]
 
     async def work(
         self, connection: AsyncConnection, batch: Sequence[Submission], letter: Letter | None = None
@@ -167,11 +181,13 @@ class CommandHandler:
         shards = range(PARTITIONS) if bank_wide else {shard_of_stream(stream) for stream in streams}
         if not shards:
             return []
+        began = perf_counter()
         heads = await event_store.lock(connection, shards)
         outcomes: list[Outcome] = []
         for first, last in _runs([aggregate.alone or aggregate.bank_wide for aggregate in aggregates]):
             run = _Run(heads, streams[first:last], batch[first:last], first, letter)
             outcomes += await self._work_off(connection, run)
+        self._meter.worked(len(batch), perf_counter() - began)
         return outcomes
 
     async def _work_off(self, connection: AsyncConnection, run: "_Run") -> list[Outcome]:
@@ -194,9 +210,15 @@ class CommandHandler:
         events = work.appender.events
         await work.appender.write(connection)
         if events:
-            for view in self._views:
-                await view.project(connection, events)
+            for view, seconds in self._views:
+                with seconds.time():
+                    await view.project(connection, events)
+            when_committed(connection, lambda: self._stored(events))
         return outcomes
+
+    def _stored(self, events: Sequence[StoredEvent]) -> None:
+        self._meter.stored(events)
+        self._on_stored(events)
 
     async def _load(self, connection: AsyncConnection, fresh: Sequence[Submission], work: _Work) -> None:
         groups: dict[AnyDecider, list[Any]] = {}

@@ -9,31 +9,22 @@ growing pauses and loses nothing.
 import asyncio
 from collections import Counter as Counting
 from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
 
 import structlog
-from prometheus_client import Counter, Histogram
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.infrastructure.command_handler import Accepted, CommandHandler, Duplicate, Outcome
 from shared.infrastructure.database import Database, is_conflict, is_unavailable
 from shared.infrastructure.doors import Door, Read, Reader, event_of, letter_of
 from shared.infrastructure.event_log import EventLog, LogConsumer, LogUnavailable, Partition, Record
+from shared.infrastructure.meters import ConsumerMeter
 from shared.infrastructure.pauses import growing_pauses
 from shared.infrastructure.positions import lock_position, move_position, stored_positions
 
 logger = structlog.get_logger()
 
 _TRIES_ALONE = 3
-
-CONSUMED = Counter(
-    "dualbook_consumer_messages_total", "Messages worked, by outcome", ["service", "topic", "outcome"]
-)
-BATCH = Histogram(
-    "dualbook_consumer_batch_messages",
-    "Messages a transaction",
-    ["service"],
-    buckets=(1, 10, 50, 100, 250, 500, 1000),
-)
-SECONDS = Histogram("dualbook_consumer_batch_seconds", "Duration of a batch's transaction", ["service"])
 
 
 class AnotherLog(Exception):
@@ -60,6 +51,7 @@ class Consumer:
         self._handler = handler
         self._doors = doors
         self.reader = Reader(doors)
+        self._meter = ConsumerMeter(service)
         self._batch = batch
         self._on_events = on_events
         self.trouble = "starting"
@@ -133,37 +125,35 @@ class Consumer:
         logger.error("message given up", topic=read.record.topic, partition=read.record.partition,
                      offset=read.record.offset, exc_info=error)  # fmt: skip
         reason = f"unexpected error: {type(error).__name__}"
-        return Read(read.record, letter_of(read.record, reason, event_of(read.record), attempts=tries))
+        letter = letter_of(read.record, reason, event_of(read.record), attempts=tries)
+        return Read(read.record, letter, type=read.type)
 
     async def work(self, partition: Partition, batch: Sequence[Read]) -> list[Outcome]:
         """One transaction: the messages not worked yet, and the place reached."""
-        with SECONDS.labels(self._service).time():
-            async with self._database.begin() as connection:
-                place = await lock_position(connection, partition)
-                fresh = [
-                    read for read in batch if read.record.offset >= place and read.submission is not None
-                ]
-                fresh = self.reader.combined(partition.topic, fresh)
-                submissions = [read.submission for read in fresh if read.submission is not None]
-                outcomes = await self._handler.work(connection, submissions, self.reader.letter_for(fresh))
-                await move_position(connection, partition, max(place, batch[-1].record.offset + 1))
+        began = perf_counter()
+        async with self._database.begin() as connection:
+            place = await lock_position(connection, partition)
+            fresh = [read for read in batch if read.record.offset >= place and read.submission is not None]
+            fresh = self.reader.combined(partition.topic, fresh)
+            submissions = [read.submission for read in fresh if read.submission is not None]
+            outcomes = await self._handler.work(connection, submissions, self.reader.letter_for(fresh))
+            await move_position(connection, partition, max(place, batch[-1].record.offset + 1))
         self.trouble = "ok"
-        BATCH.labels(self._service).observe(len(batch))
-        self._count(partition.topic, fresh, outcomes)
+        seconds = perf_counter() - began
+        self._meter.worked(partition.topic, len(batch), seconds, self._counted(fresh, outcomes))
         self._on_events()
         return outcomes
 
-    def _count(self, topic: str, fresh: Sequence[Read], outcomes: Sequence[Outcome]) -> None:
-        messages: Counting[str] = Counting()
+    def _counted(self, fresh: Sequence[Read], outcomes: Sequence[Outcome]) -> Counting[tuple[str, str]]:
+        """The messages by type and outcome."""
+        messages: Counting[tuple[str, str]] = Counting()
         for read, outcome in zip(fresh, outcomes, strict=True):
-            messages[_name_of(outcome)] += read.messages
-        for name, number in messages.items():
-            CONSUMED.labels(self._service, topic, name).inc(number)
-        for outcome in outcomes:
+            messages[read.type, _name_of(outcome)] += read.messages
             if isinstance(outcome, Duplicate) and outcome.differs:
                 logger.warning(
                     "an id came again with other data; the first one stands", event_id=outcome.event_id
                 )
+        return messages
 
     async def positions(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         """Where to read on, from the service's own database; raises AnotherLog where the log does not reach so far."""
@@ -180,11 +170,15 @@ class Consumer:
 
     async def lag(self) -> dict[str, int]:
         """Events behind, per consumed topic."""
+        async with self._database.read() as connection:
+            return await self.lag_on(connection)
+
+    async def lag_on(self, connection: AsyncConnection) -> dict[str, int]:
+        """``lag``, on a connection that the caller has."""
         if not self._doors:
             return {}
         ends = await self._log.end_offsets(list(self._doors))
-        async with self._database.read() as connection:
-            places = await stored_positions(connection)
+        places = await stored_positions(connection)
         behind = dict.fromkeys(self._doors, 0)
         for partition, end in ends.items():
             behind[partition.topic] += max(0, end - places.get(partition, 0))

@@ -4,13 +4,13 @@ Rows are written through the driver's COPY inside SQLAlchemy's transaction, whic
 row inserts; everything else is ordinary SQLAlchemy Core.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import asyncpg
 import structlog
-from sqlalchemy import URL, event, make_url, text
+from sqlalchemy import URL, AsyncAdaptedQueuePool, event, make_url, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -34,6 +34,8 @@ UNAVAILABLE: tuple[type[BaseException], ...] = (
 _AWAY = ("08", "25006", "28", "3D000", "53", "55000", "57P", "58")
 """SQLSTATEs, or how they begin, that speak of the server and not of the statement: connection, read-only after
 a failover, no access, no such database, no resources, not accepting connections, shutdown, its own I/O."""
+
+_WHEN_COMMITTED = "when committed"
 
 _CONFLICTS = {"40001", "40P01", "23505"}  # serialization failure, deadlock, unique violation
 
@@ -84,8 +86,15 @@ class Database:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """A transaction: committed when the block ends, rolled back when it raises."""
-        async with self.engine.begin() as connection:
-            yield connection
+        acts: list[Callable[[], None]] = []
+        try:
+            async with self.engine.begin() as connection:
+                connection.info[_WHEN_COMMITTED] = acts
+                yield connection
+            for act in acts:
+                act()
+        finally:
+            acts.clear()  # the connection lives on, and what they hold need not
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -100,6 +109,12 @@ class Database:
             await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             yield connection
 
+    @property
+    def connections(self) -> tuple[int, int]:
+        """How many connections are in use, and how many are open and idle."""
+        pool = cast(AsyncAdaptedQueuePool, self.engine.pool)
+        return pool.checkedout(), pool.checkedin()
+
     async def ping(self) -> str:
         """ "ok", or what is wrong, for ``/readyz``."""
         try:
@@ -111,6 +126,11 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+def when_committed(connection: AsyncConnection, act: Callable[[], None]) -> None:
+    """Do something at the end of ``Database.begin``, once the transaction is committed; nothing if it is not."""
+    connection.info[_WHEN_COMMITTED].append(act)
 
 
 def _refuse_the_dead(connection: Any, *_: object) -> None:

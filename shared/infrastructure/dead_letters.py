@@ -237,6 +237,12 @@ async def list_letters(connection: AsyncConnection, after: str, limit: int) -> l
     return [DeadLetter(**row._mapping) for row in rows]
 
 
+async def waiting(connection: AsyncConnection) -> int:
+    """How many dead letters were not replayed yet."""
+    rows = await connection.execute(text("SELECT count(*) FROM dead_letter WHERE replayed_at IS NULL"))
+    return int(rows.scalar_one())
+
+
 async def of_event(connection: AsyncConnection, event_id: str) -> DeadLetter | None:
     """The newest dead letter of a producer's event id, if any."""
     rows = await connection.execute(

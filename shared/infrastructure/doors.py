@@ -48,11 +48,13 @@ class BatchDoor:
 
 
 class Read(NamedTuple):
-    """A record and what it asks for; the last of several ``messages`` where a batch door combined them."""
+    """A record, what it asks for and its type, empty where that cannot be read; the last of several ``messages`` where
+    a batch door combined them."""
 
     record: Record
     submission: Submission | None
     messages: int = 1
+    type: str = ""
 
 
 class Reader:
@@ -63,7 +65,7 @@ class Reader:
 
     def read(self, records: Sequence[Record]) -> list[Read]:
         """Turn records into submissions; what cannot be read into dead letters."""
-        return [Read(record, self._submission(record)) for record in records]
+        return [self._read(record) for record in records]
 
     def submission_again(self, record: Record) -> Submission:
         """The submission for a dead letter's message, a refusal of which is the caller's; raises Malformed."""
@@ -72,23 +74,24 @@ class Reader:
             raise Malformed("this message is no longer any affair of this service")
         return submission
 
-    def _submission(self, record: Record) -> Submission | None:
+    def _read(self, record: Record) -> Read:
         event: CloudEvent | None = None
         try:
             event = from_message(record.headers, record.value)
-            return self.doors[record.topic](event, record)
+            return Read(record, self.doors[record.topic](event, record), type=event.type)
         except Malformed as error:
-            return letter_of(record, str(error), event)
+            reason = str(error)
         except Exception as error:  # trying again would not help: reading looks at nothing but the message
             logger.error("message cannot be read", topic=record.topic, partition=record.partition,
                          offset=record.offset, exc_info=error)  # fmt: skip
-            return letter_of(record, f"unexpected error: {type(error).__name__}", event)
+            reason = f"unexpected error: {type(error).__name__}"
+        return Read(record, letter_of(record, reason, event), type=event.type if event else "")
 
     def letter_for(self, read: Sequence[Read]) -> Letter:
         """The dead letter of a refused message: in the shard that its command was for."""
 
         def letter(index: int, refusal: Refusal) -> Submission:
-            record, submission, messages = read[index]
+            record, submission, messages, _ = read[index]
             assert submission is not None  # only what was submitted can be refused
             if messages > 1:
                 raise refusal  # which of them is meant, smaller batches will show
@@ -110,7 +113,7 @@ class Reader:
             return fresh
         beside = [read for read in fresh if not door.combines(read.submission)]
         combined = door.combine([read.submission for read in rest if read.submission is not None])
-        return [*beside, Read(rest[-1].record, combined, len(rest))]
+        return [*beside, Read(rest[-1].record, combined, len(rest), rest[-1].type)]
 
 
 def event_of(record: Record) -> CloudEvent | None:

@@ -5,6 +5,7 @@ in ``_bytes``. Labels take few values: never an id, never a raw path.
 """
 
 from collections.abc import Sequence
+from typing import Generic, TypeVar, cast
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -18,6 +19,8 @@ from prometheus_client import (
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Seconds: from a read by key to the patience of a caller."""
+
+MetricT = TypeVar("MetricT", bound=Counter | Gauge | Histogram)
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # one series a counter, not a second for its birth
 
@@ -37,6 +40,22 @@ def histogram(
 ) -> Histogram:
     """A distribution of durations (``_seconds``), sizes (``_bytes``) or counts (``_size``)."""
     return Histogram(_named(name, "_seconds", "_bytes", "_size"), says, labels, buckets=buckets)
+
+
+class Series(dict[tuple[str, ...], MetricT], Generic[MetricT]):
+    """The series of a metric for one service, by their further labels; each is looked up once, as that is slow.
+
+    ``Series(METRIC, "ledger")["topic", "accepted"].inc()``; of a single label, ``["topic",]``.
+    """
+
+    def __init__(self, metric: MetricT, service: str) -> None:
+        super().__init__()
+        self._metric = metric
+        self._service = service
+
+    def __missing__(self, labels: tuple[str, ...]) -> MetricT:
+        found = self[labels] = cast(MetricT, self._metric.labels(self._service, *labels))
+        return found
 
 
 def exposition() -> tuple[bytes, str]:

@@ -1,12 +1,14 @@
 """Schema migrations (Alembic), run at start behind a lock so that several processes may start at once."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
 from sqlalchemy import Connection, text
 
 from shared.infrastructure.database import Database
@@ -33,21 +35,68 @@ def _upgrade(connection: Connection, script: ScriptDirectory) -> None:
         environment.run_migrations()
 
 
+class NewerSchema(Exception):
+    """The database has migrations that this version does not know: a newer one made them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a database's schema stands, as this version sees it."""
+
+    behind: int = 0
+    """Migrations that are still to be run."""
+    unknown: tuple[str, ...] = ()
+    """Newest migrations of the database that this version does not know."""
+
+    def __str__(self) -> str:
+        if self.unknown:
+            return f"newer than this version, which does not know {', '.join(self.unknown)}"
+        return f"{self.behind} migrations behind" if self.behind else "up to date"
+
+
+def _standing(connection: Connection, script: ScriptDirectory) -> Standing:
+    heads = MigrationContext.configure(connection).get_current_heads()
+    unknown = tuple(sorted(head for head in heads if not _is_known(script, head)))
+    if unknown:
+        return Standing(unknown=unknown)
+    return Standing(behind=len(script._upgrade_revs("heads", heads)))  # type: ignore[arg-type]
+
+
+def _is_known(script: ScriptDirectory, revision: str) -> bool:
+    try:
+        return script.get_revision(revision) is not None
+    except CommandError:
+        return False
+
+
 async def migrate(database: Database, locations: Sequence[Path]) -> None:
-    """Bring the database to the newest schema; nothing happens when it is there already."""
+    """Bring the database to the newest schema; nothing happens when it is there already.
+
+    Raises NewerSchema where a newer version has been at it: what that wrote, this one may not be able to read.
+    """
     script = _script(locations)
     async with database.begin() as connection:
         await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        standing = await connection.run_sync(_standing, script)
+        if standing.unknown:
+            raise NewerSchema(
+                f"database {database.url.database} is {standing}: start the version that made it, or restore the "
+                "backup from before the upgrade"
+            )
         await connection.run_sync(_upgrade, script)
 
 
-async def missing(database: Database, locations: Sequence[Path]) -> str:
-    """ "ok", or how many migrations are still to be run, for ``/readyz``."""
-
-    def steps(connection: Connection) -> int:
-        heads = MigrationContext.configure(connection).get_current_heads()
-        return len(_script(locations)._upgrade_revs("heads", heads))  # type: ignore[arg-type]
-
+async def standing(database: Database, locations: Sequence[Path]) -> Standing:
+    """Where the database's schema stands."""
     async with database.read() as connection:
-        behind = await connection.run_sync(steps)
-    return "ok" if behind == 0 else f"{behind} migrations behind"
+        return await connection.run_sync(_standing, _script(locations))
+
+
+async def missing(database: Database, locations: Sequence[Path]) -> str:
+    """ "ok", or how many migrations are still to be run, for ``/readyz``.
+
+    A newer version's migrations leave the version before at work, so a process that runs goes on being ready while
+    its successor starts.
+    """
+    found = await standing(database, locations)
+    return str(found) if found.behind else "ok"

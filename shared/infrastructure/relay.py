@@ -7,7 +7,8 @@ them, and consumers drop what they have seen. One process of a service relays at
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from time import perf_counter
+from typing import Any, NamedTuple
 
 import structlog
 from sqlalchemy import text
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.infrastructure.database import Database, driver_of
 from shared.infrastructure.event_log import EventLog, LogUnavailable, Message
+from shared.infrastructure.meters import RelayMeter
 from shared.infrastructure.pauses import growing_pauses
 from shared.kernel.event import StoredEvent
 
@@ -40,6 +42,7 @@ class Relay:
 
     def __init__(
         self,
+        service: str,
         database: Database,
         log: EventLog,
         publications: Mapping[str, Publication],
@@ -50,6 +53,7 @@ class Relay:
         self._log = log
         self._publications = publications
         self._idle_seconds = idle_seconds
+        self._meter = RelayMeter(service)
         self._woken = asyncio.Event()
         self._moved = asyncio.Condition()
         self._positions: dict[int, int] = {}
@@ -161,7 +165,9 @@ class Relay:
                 topic, message = publication(row)
                 by_topic.setdefault(topic, []).append(message)
         for topic, messages in by_topic.items():
+            began = perf_counter()
             await self._log.publish(topic, messages)
+            self._meter.published(topic, len(messages), perf_counter() - began)
 
 
 async def _positions(connection: AsyncConnection) -> dict[int, int]:
@@ -169,13 +175,29 @@ async def _positions(connection: AsyncConnection) -> dict[int, int]:
     return {row.shard: row.position for row in rows}
 
 
+class Backlog(NamedTuple):
+    """Stored events that the relay has not passed yet, and how many seconds ago the oldest was recorded (0: none)."""
+
+    events: int
+    oldest_seconds: float
+
+
+async def backlog_on(connection: AsyncConnection) -> Backlog:
+    """How far the relay is behind."""
+    rows = await connection.execute(
+        text(
+            """
+            SELECT coalesce(sum(shard.position - relay_position.position), 0)::bigint AS events,
+                   coalesce(greatest(extract(epoch FROM now() - min(event.recorded_at)), 0), 0)::float AS oldest
+            FROM shard JOIN relay_position USING (shard)
+            LEFT JOIN event ON event.shard = shard.shard AND event.position = relay_position.position + 1
+            """
+        )
+    )
+    return Backlog(*rows.one())
+
+
 async def backlog(database: Database) -> int:
     """Stored events that the relay has not passed yet."""
     async with database.read() as connection:
-        rows = await connection.execute(
-            text(
-                "SELECT coalesce(sum(shard.position - relay_position.position), 0) AS behind "
-                "FROM shard JOIN relay_position USING (shard)"
-            )
-        )
-        return int(rows.scalar_one())
+        return (await backlog_on(connection)).events

@@ -1,8 +1,8 @@
 """Replay and verify: the views are nothing but a function of the events, and the events are what they were.
 
 ``replay`` rebuilds every view beside the live one and swaps, in one transaction: interrupted, it leaves nothing
-behind. ``verify`` recomputes the hash chain and the views in one snapshot, changes nothing, and names the first
-difference.
+behind. ``verify`` recomputes the hash chain and the views in one snapshot, changes neither, and names the first
+difference. Both keep their record in table ``operation``.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,10 +12,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.infrastructure import event_store
+from shared.infrastructure.chain import Place, follow, heads
 from shared.infrastructure.command_handler import View
 from shared.infrastructure.database import Database
 from shared.infrastructure.event_log import PARTITIONS
-from shared.infrastructure.event_store import History, first_break, read_rows
+from shared.infrastructure.event_store import History
+from shared.infrastructure.operations import operation
 
 Progress = Callable[[int, int], None]
 """Called with events done and events in all."""
@@ -36,8 +38,8 @@ class Finding:
 
 async def replay(database: Database, views: Sequence[View], history: History, progress: Progress) -> int:
     """Rebuild all tables of ``views`` from the events; returns the number of events."""
-    async with database.begin() as connection:
-        rebuild = _Rebuild(connection, views, history, progress)
+    async with operation(database, "replay", progress) as running, database.begin() as connection:
+        rebuild = _Rebuild(connection, views, history, running.progress)
         await rebuild.create_tables()
         await rebuild.project_all()
         await event_store.lock(connection, range(PARTITIONS))
@@ -51,6 +53,16 @@ async def verify(
     database: Database, views: Sequence[View], history: History, progress: Progress
 ) -> Finding | None:
     """Recompute chain and views; the first difference, or None when every byte is as it should be."""
+    async with operation(database, "verify", progress) as running:
+        finding = await _verify(database, views, history, running.progress)
+        if finding is not None:
+            running.failed(str(finding))
+        return finding
+
+
+async def _verify(
+    database: Database, views: Sequence[View], history: History, progress: Progress
+) -> Finding | None:
     async with database.engine.connect() as connection:
         await connection.execution_options(isolation_level="REPEATABLE READ")
         try:
@@ -71,21 +83,15 @@ async def verify(
 
 
 async def _first_broken_event(connection: AsyncConnection, progress: Callable[[int], None]) -> Finding | None:
-    heads = (await connection.execute(text("SELECT shard, position, hash FROM shard ORDER BY shard"))).all()
     done = 0
-    for shard, position, head_hash in heads:
-        previous, reached = b"", 0
-        while rows := await read_rows(connection, shard, reached, _BATCH):
-            broken = first_break(previous, reached + 1, rows)
-            if broken is not None:
-                return Finding("hash chain broken", f"shard {shard}, position {broken[0]}, event {broken[1]}")
-            previous, reached = rows[-1]["hash"], rows[-1]["position"]
-            done += len(rows)
-            progress(done)
-        if (reached, previous) != (position, head_hash):
-            return Finding(
-                "hash chain broken", f"shard {shard} should end at position {position}, not {reached}"
-            )
+    for shard, head in (await heads(connection)).items():
+        broken = None
+        async for step in follow(connection, shard, Place(), head):
+            broken = step.broken
+            progress(done + step.place.position)
+        if broken is not None:
+            return Finding("hash chain broken", broken)
+        done += head.position
     return None
 
 

@@ -16,6 +16,7 @@ from fastapi import APIRouter, FastAPI
 from shared.contracts import assignment, core_banking, ledger
 from shared.infrastructure import dead_letters
 from shared.infrastructure.auth import Authenticator
+from shared.infrastructure.chain import chain_watch
 from shared.infrastructure.command_desk import CommandDesk
 from shared.infrastructure.command_handler import Aggregate, CommandHandler, View
 from shared.infrastructure.consumer import Consumer
@@ -30,10 +31,13 @@ from shared.infrastructure.http.dead_letters import router as dead_letter_router
 from shared.infrastructure.jobs import Jobs
 from shared.infrastructure.migrate import STORE_MIGRATIONS, migrate, missing
 from shared.infrastructure.pauses import growing_pauses
+from shared.infrastructure.reading import Reading, keep_reading
 from shared.infrastructure.relay import Publication, Relay
 from shared.infrastructure.settings import Settings
+from shared.infrastructure.store_readings import store_readings
 from shared.infrastructure.task import Task
 from shared.infrastructure.watch import Watch
+from shared.kernel.event import StoredEvent
 
 logger = structlog.get_logger()
 
@@ -57,6 +61,9 @@ class ServiceDefinition:
     routers: Sequence[APIRouter]
     watches: Sequence[Watch] = ()
     tasks: Sequence[Task] = ()
+    readings: Sequence[Reading] = ()
+    on_stored: Callable[[Sequence[StoredEvent]], None] = lambda _: None
+    """Counts events that are stored now; replay does not call it."""
     asyncapi: Callable[[], dict[str, Any]] | None = None
 
     @property
@@ -102,13 +109,23 @@ class RunningService:
         self.settings = settings
         self.database = database
         self.log = log
-        self.handler = CommandHandler([*definition.aggregates, dead_letters.AGGREGATE], definition.all_views)
-        self.relay = Relay(database, log, definition.publications)
+        self.handler = CommandHandler(
+            definition.name,
+            [*definition.aggregates, dead_letters.AGGREGATE],
+            definition.all_views,
+            definition.on_stored,
+        )
+        self.relay = Relay(definition.name, database, log, definition.publications)
         self.desk = CommandDesk(database, self.handler, self.relay)
         self.jobs = Jobs()
         self.consumer = Consumer(
             definition.name, database, log, self.handler, definition.doors, on_events=self.relay.wake
         )
+        self.watches = [*definition.watches, chain_watch()]
+        self.readings = [
+            *definition.readings,
+            *store_readings(definition.name, database, self.consumer, settings.data),
+        ]
 
     @classmethod
     def of(cls, definition: ServiceDefinition, settings: Settings, server: str) -> "RunningService":
@@ -124,6 +141,8 @@ class RunningService:
             asyncio.create_task(task.run(self.desk), name=f"{self.definition.name}-{task.name}")
             for task in self.definition.tasks
         ]
+        reading = keep_reading(self.definition.name, self.database, self.readings)
+        tasks.append(asyncio.create_task(reading, name=f"{self.definition.name}-readings"))
         try:
             yield
         finally:
@@ -151,7 +170,7 @@ class RunningService:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.relay.run())
             tasks.create_task(self.consumer.run())
-            for watch in self.definition.watches:
+            for watch in self.watches:
                 tasks.create_task(watch.run(self.definition.name, self.database))
 
     async def readiness(self) -> dict[str, str]:
@@ -159,7 +178,7 @@ class RunningService:
         checks = {"database": await self.database.ping()}
         if checks["database"] == "ok":
             checks["migrations"] = await missing(self.database, self.definition.locations)
-        checks.update({watch.name: watch.finding for watch in self.definition.watches})
+        checks.update({watch.name: watch.finding for watch in self.watches})
         checks.update({task.name: task.trouble for task in self.definition.tasks})
         return {**checks, "consumer": self.consumer.trouble, "relay": self.relay.trouble}
 

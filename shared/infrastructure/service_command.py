@@ -16,6 +16,7 @@ from shared.infrastructure.database import Database
 from shared.infrastructure.embedded_postgres import EmbeddedPostgres
 from shared.infrastructure.http import serve as serve_http
 from shared.infrastructure.logging import configure_logging
+from shared.infrastructure.migrate import NewerSchema
 from shared.infrastructure.runtime import RunningService, ServiceDefinition, prepare
 from shared.infrastructure.settings import Misconfigured, Settings
 
@@ -108,18 +109,18 @@ def _on_database(
 
 
 def run(name: str, define: Define) -> None:
-    """The command line; a wrong setting is said on standard error and exits with 2."""
+    """The command line; a wrong setting or a newer database is said on standard error and exits with 2."""
     app = typer.Typer(no_args_is_help=True, add_completion=False, help=f"The {name} service.")
 
     def command(work: Callable[[Settings, str], None]) -> None:
         try:
             settings = Settings()
-        except Misconfigured as error:
+            configure_logging(name, settings.log_level)
+            with server_of(settings) as server:
+                work(settings, server)
+        except (Misconfigured, NewerSchema) as error:
             print(error, file=sys.stderr)
             raise typer.Exit(2) from None
-        configure_logging(name, settings.log_level)
-        with server_of(settings) as server:
-            work(settings, server)
 
     @app.command("serve", help="Migrate and listen.")
     def _serve() -> None:

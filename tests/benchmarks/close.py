@@ -169,7 +169,7 @@ async def measure(url: str, folder: Path, managers: int, accounts: int, events: 
     settings = Settings(data=folder)
     definition = define(settings)
     database = await prepare(definition, settings, url)
-    ledger = Ledger(database, CommandHandler(definition.aggregates, definition.all_views))
+    ledger = Ledger(database, CommandHandler(definition.name, definition.aggregates, definition.all_views))
     await fill(ledger, managers, accounts, events)
     pools = [DeclareCostPool(MONTH, driver.value, 10**8, driver) for driver in Driver]
     await ledger.work((cost_pool.DECIDER, pool) for pool in pools)

@@ -191,7 +191,7 @@ async def _mean_batch(ledger: httpx.AsyncClient) -> float:
     figures: Counter[str] = Counter()
     for line in (await ledger.get("/metrics")).text.splitlines():
         for name in ("sum", "count"):
-            if line.startswith(f"dualbook_consumer_batch_messages_{name}"):
+            if line.startswith(f"dualbook_consumer_batch_size_{name}"):
                 figures[name] += float(line.split()[-1])  # type: ignore[assignment]
     return figures["sum"] / max(1, figures["count"])
 

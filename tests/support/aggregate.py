@@ -217,7 +217,7 @@ PUBLICATIONS: Mapping[str, Publication] = {
 
 
 def handler_of(*more: View) -> CommandHandler:
-    return CommandHandler([AGGREGATE, dead_letters.AGGREGATE], [*VIEWS, *more])
+    return CommandHandler("jars", [AGGREGATE, dead_letters.AGGREGATE], [*VIEWS, *more])
 
 
 def wish(command: Command, message_id: str | None = None, expected_version: int | None = None) -> Submission:
@@ -279,7 +279,9 @@ async def empty(database: Database) -> None:
     async with database.begin() as connection:
         await connection.execute(text("SET LOCAL lock_timeout = '5s'"))
         await connection.execute(text("ALTER TABLE event DISABLE TRIGGER event_is_append_only"))
-        await connection.execute(text("TRUNCATE event, consumer_position, receipt, dead_letter, jar"))
+        await connection.execute(
+            text("TRUNCATE event, consumer_position, receipt, dead_letter, operation, jar")
+        )
         await connection.execute(text("ALTER TABLE event ENABLE TRIGGER event_is_append_only"))
         await connection.execute(text("UPDATE shard SET position = 0, hash = ''"))
         await connection.execute(text("UPDATE relay_position SET position = 0"))

@@ -1,6 +1,7 @@
 """Months: cost pools to be spread, the close, and which months are closed."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import orjson
@@ -11,13 +12,16 @@ from services.ledger.api.books import reconciliation
 from services.ledger.domain import cost_pool, period
 from services.ledger.domain.cost_pool import DeclareCostPool
 from services.ledger.domain.period import ClosePeriod
-from services.ledger.views.period import periods
+from services.ledger.views.period import calendar, periods
+from services.ledger.views.readings import CLOSE_SECONDS
 from shared.contracts.ledger import Driver
 from shared.contracts.types import Amount, Contract, Id
 from shared.infrastructure.auth import Principal, Role, allow
 from shared.infrastructure.command_desk import accepted
 from shared.infrastructure.command_handler import Outcome, Submission
+from shared.infrastructure.database import Database
 from shared.infrastructure.http import Commands, PageQuery, commands, encode_cursor, malformed, page_of
+from shared.infrastructure.operations import operation
 from shared.infrastructure.receipts import Answer
 from shared.kernel.errors import Malformed
 from shared.kernel.money import format_money
@@ -56,11 +60,26 @@ async def close_period(month: str, request: Request, caller: Accountant, desk: D
         return Answer(200, b"")
 
     submission = Submission(period.DECIDER, command, desk.origin(caller))
-    await desk.submit_all(caller, [submission], answer)
-    async with request.app.state.database.snapshot() as connection:
+    database: Database = request.app.state.database
+    async with _kept_record(database, command.month):
+        await desk.submit_all(caller, [submission], answer)
+    async with database.snapshot() as connection:
         return Response(
             orjson.dumps(await reconciliation(connection, Period.parse(month))), media_type="application/json"
         )
+
+
+@asynccontextmanager
+async def _kept_record(database: Database, month: int) -> AsyncIterator[None]:
+    """Measure and record the block as a close, unless there is nothing to do: the month is closed, or not due yet."""
+    async with database.read() as connection:
+        due = (await calendar(connection)).is_due(month)
+    if not due:
+        yield
+        return
+    with CLOSE_SECONDS.time():
+        async with operation(database, "close"):
+            yield
 
 
 @router.get("/periods")

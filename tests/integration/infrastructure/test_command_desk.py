@@ -29,7 +29,7 @@ def all_or_nothing(outcomes: Sequence[Outcome]) -> Answer:
 
 @pytest.fixture
 def desk(jars: Database, embedded_log: EmbeddedLog) -> CommandDesk:
-    return CommandDesk(jars, handler_of(), Relay(jars, embedded_log, PUBLICATIONS))
+    return CommandDesk(jars, handler_of(), Relay("jars", jars, embedded_log, PUBLICATIONS))
 
 
 async def test_many_requests_at_once_take_few_transactions(desk: CommandDesk, jars: Database) -> None:

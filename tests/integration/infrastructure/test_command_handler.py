@@ -248,7 +248,7 @@ POUR: Decider[Pour, None, None] = Decider(
 
 async def test_a_decider_that_is_alone_may_write_to_streams_of_others_in_its_shard(jars: Database) -> None:
     one, other, third = jars_in_shard(3, 3)
-    handler = CommandHandler([AGGREGATE, Aggregate(POUR, stateless, alone=True)], VIEWS)
+    handler = CommandHandler("jars", [AGGREGATE, Aggregate(POUR, stateless, alone=True)], VIEWS)
     origin = Origin("tester", "test")
     await work(jars, [wish(Put(other, 1))])
     batch = [

@@ -348,7 +348,9 @@ async def test_a_dead_letter_is_published_with_the_original_message_and_the_reas
     ]
     await event_log.publish(topic, messages)
     consumer = consumer_of(jars, event_log, doors={topic: of_wishes})
-    relay = Relay(jars, event_log, {"MessageRefused": PUBLICATIONS["MessageRefused"]}, idle_seconds=0.05)
+    relay = Relay(
+        "jars", jars, event_log, {"MessageRefused": PUBLICATIONS["MessageRefused"]}, idle_seconds=0.05
+    )
     relaying = asyncio.create_task(relay.run())
 
     async def both_are_there() -> bool:

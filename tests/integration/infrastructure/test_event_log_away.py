@@ -92,7 +92,9 @@ async def test_an_outage_is_told_and_survived(outage: Outage, topic: str, jars: 
     assert len(await fetch_number(reader, 1)) == 1
 
     consumer = Consumer("jars", jars, log, handler_of(), {topic: of_wishes})
-    relay = Relay(jars, log, {"CoinsPut": lambda row: (f"{topic}.told", PUBLICATIONS["CoinsPut"](row)[1])})
+    relay = Relay(
+        "jars", jars, log, {"CoinsPut": lambda row: (f"{topic}.told", PUBLICATIONS["CoinsPut"](row)[1])}
+    )
     service = [asyncio.create_task(consumer.run()), asyncio.create_task(relay.run())]
 
     async def all_is_well() -> bool:

@@ -40,7 +40,9 @@ def key_of(
 @pytest.fixture
 def desks(jars: Database, embedded_log: EmbeddedLog) -> list[CommandDesk]:
     """As many processes of the service."""
-    return [CommandDesk(jars, handler_of(), Relay(jars, embedded_log, PUBLICATIONS)) for _ in range(4)]
+    return [
+        CommandDesk(jars, handler_of(), Relay("jars", jars, embedded_log, PUBLICATIONS)) for _ in range(4)
+    ]
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def log(embedded_log: EmbeddedLog) -> WatchedLog:
 
 
 def relay_of(jars: Database, log: EventLog) -> Relay:
-    return Relay(jars, log, PUBLICATIONS, idle_seconds=0.05)
+    return Relay("jars", jars, log, PUBLICATIONS, idle_seconds=0.05)
 
 
 async def caught_up(jars: Database) -> None:
@@ -70,7 +70,7 @@ async def test_every_event_is_published_in_the_order_of_its_shard(
     jars: Database, event_log: EventLog
 ) -> None:
     log = WatchedLog(event_log)
-    relay = Relay(jars, log, _to_topic_of(event_log), idle_seconds=0.05)
+    relay = Relay("jars", jars, log, _to_topic_of(event_log), idle_seconds=0.05)
     async with running(relay):
         for start in range(0, 60, 20):
             await work(jars, [wish(Put(f"jar{n % 7}", n + 1)) for n in range(start, start + 20)])
@@ -272,7 +272,7 @@ async def test_a_relay_that_takes_over_knows_what_was_published_before(
 
 async def test_events_that_concern_nobody_else_are_passed_over(jars: Database, log: WatchedLog) -> None:
     await work(jars, [wish(Put("a", 5)), wish(Take("a", 5))])
-    relay = Relay(jars, log, {"CoinsTaken": PUBLICATIONS["CoinsTaken"]}, idle_seconds=0.05)
+    relay = Relay("jars", jars, log, {"CoinsTaken": PUBLICATIONS["CoinsTaken"]}, idle_seconds=0.05)
     async with running(relay):
         await caught_up(jars)
     assert [dict(message.headers)["ce_type"] for _, message in log.published] == [b"CoinsTaken"]
