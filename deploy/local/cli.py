@@ -1,40 +1,32 @@
-"""The ``dualbook`` command: run | token | import | simulate | close | replay | verify."""
+"""The ``dualbook`` command: run | token | import | simulate | close | replay | verify | backup | restore | status."""
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from deploy.local import running
 from deploy.local.berka import read_berka
-from deploy.local.berka_records import BerkaError
-from deploy.local.calls import DeliveryStopped
 from deploy.local.closing import close_months
+from deploy.local.command_line import settings_or_exit, with_server
+from deploy.local.definitions import DEFINITIONS
 from deploy.local.delivery import Via, deliver
-from deploy.local.events_file import EventsFileError, read_events, write_events
-from deploy.local.processes import ServiceFailed
+from deploy.local.events_file import read_events, write_events
 from deploy.local.simulator import simulate as simulated
-from services.appraisal.main import define as define_appraisal
-from services.assignment.main import define as define_assignment
-from services.ledger.main import define as define_ledger
+from deploy.operations import command as operations
 from shared.infrastructure import service_command
 from shared.infrastructure.auth import Role, issue_token
-from shared.infrastructure.logging import configure_logging
-from shared.infrastructure.settings import SERVICES, Misconfigured, Settings
-from shared.kernel.errors import Malformed
+from shared.infrastructure.settings import SERVICES, Settings
 from shared.kernel.period import format_month, months_between, parse_month
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 sources = typer.Typer(no_args_is_help=True, help="Bring facts in from files. Again and again does no harm.")
 app.add_typer(sources, name="import")
-
-DEFINITIONS = {"assignment": define_assignment, "ledger": define_ledger, "appraisal": define_appraisal}
+app.add_typer(operations.app)
 
 
 class Way(StrEnum):
@@ -59,32 +51,6 @@ class Target(StrEnum):
 ViaOption = Annotated[Way, typer.Option("--via", help="the event log, or POST /v1/core-events")]
 
 
-@contextmanager
-def _settings() -> Iterator[Settings]:
-    """The settings; what a caller can mend is said in a line on standard error, with exit code 2."""
-    try:
-        settings = Settings()
-        configure_logging("dualbook", "warning")
-        yield settings
-    except (
-        Misconfigured, DeliveryStopped, ServiceFailed, BerkaError, EventsFileError, Malformed, ValueError, OSError
-    ) as error:  # fmt: skip
-        print(f"dualbook: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
-
-
-def _with_server(work: Callable[[Settings, str], Coroutine[Any, Any, bool]]) -> None:
-    """Run ``work`` on the PostgreSQL server of the settings; exit with 1 when it answers no."""
-    with _settings() as settings, service_command.server_of(settings) as server:
-        try:
-            fine = asyncio.run(work(settings, server))
-        except KeyboardInterrupt:
-            print("Interrupted; run it again to go on.", file=sys.stderr)
-            raise typer.Exit(130) from None
-    if not fine:
-        raise typer.Exit(1)
-
-
 @app.command()
 def run(
     empty: Annotated[bool, typer.Option("--empty", help="do not load the sample")] = False,
@@ -95,7 +61,7 @@ def run(
         await running.run(settings, server, empty=empty)
         return True
 
-    _with_server(work)
+    with_server(work)
 
 
 @app.command()
@@ -105,7 +71,7 @@ def token(
     department: Annotated[str | None, typer.Option(help="a department head's department")] = None,
 ) -> None:
     """A bearer token of the embedded key, valid for a day, alone on standard output."""
-    with _settings() as settings:
+    with settings_or_exit() as settings:
         if settings.oidc_issuer is not None:
             raise ValueError("tokens come from the issuer that DUALBOOK_OIDC_ISSUER names")
         print(issue_token(settings.data, role, sub, department=department))
@@ -123,7 +89,7 @@ def import_berka(
         done = await deliver(settings, server, events, via=via.via, label=label, total=len(events))
         return done.balanced
 
-    _with_server(work)
+    with_server(work)
 
 
 @sources.command("events")
@@ -136,7 +102,7 @@ def import_events(
         done = await deliver(settings, server, read_events(file), via=via.via, label=f"importing {file.name}")
         return done.balanced
 
-    _with_server(work)
+    with_server(work)
 
 
 @app.command()
@@ -153,7 +119,7 @@ def simulate(
     ] = None,
 ) -> None:
     """A seeded core bank: customers, accounts, loans that sour and heal, fees, costs, hand-overs."""
-    with _settings():
+    with settings_or_exit():
         events = simulated(seed, managers=managers, customers=customers, start=_day(start), months=months)
         if to is Target.FILE:
             if file is None:
@@ -166,7 +132,7 @@ def simulate(
         done = await deliver(settings, server, events, via=via, label="simulating", rate=rate)
         return done.balanced
 
-    _with_server(work)
+    with_server(work)
 
 
 @app.command()
@@ -175,7 +141,7 @@ def close(
     last: Annotated[str | None, typer.Argument(help="close all months through this one")] = None,
 ) -> None:
     """Close a month, or one after the other through another. What is closed already stays as it is."""
-    with _settings() as settings:
+    with settings_or_exit() as settings:
         months = [*months_between(parse_month(month), parse_month(last or month))]
         if not months:
             raise ValueError(f"{last} lies before {month}")
@@ -206,7 +172,7 @@ def _chosen(service: str | None) -> list[str]:
 @app.command()
 def replay(service: ServiceArgument = None) -> None:
     """Rebuild the views from the events, beside the live ones, and swap."""
-    with _settings() as settings, service_command.server_of(settings) as server:
+    with settings_or_exit() as settings, service_command.server_of(settings) as server:
         for name in _chosen(service):
             count = service_command.replay(DEFINITIONS[name], settings, server)
             print(f"{name}: views rebuilt from {count:,} events")
@@ -215,7 +181,7 @@ def replay(service: ServiceArgument = None) -> None:
 @app.command()
 def verify(service: ServiceArgument = None) -> None:
     """Recompute hash chain and views; name the first difference and exit with 1 if there is one."""
-    with _settings() as settings, service_command.server_of(settings) as server:
+    with settings_or_exit() as settings, service_command.server_of(settings) as server:
         for name in _chosen(service):
             service_command.report(name, service_command.verify(DEFINITIONS[name], settings, server))
 
