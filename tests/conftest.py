@@ -1,6 +1,7 @@
 """Fixtures of all tests: a real PostgreSQL server, fresh databases on it, and a real Kafka broker."""
 
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,11 @@ settings.register_profile("patient", deadline=None)  # a busy machine is no defe
 settings.load_profile("patient")
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_configure() -> None:
+    """One seed for what is random on purpose; processes that share the suite must name their tests alike."""
+    os.environ.setdefault("DUALBOOK_TEST_SEED", str(random.randrange(10**6)))
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,9 @@ def test_the_same_name_is_never_sealed_alike() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "owner"), [(KEY, "manager-m2"), (KEY, "customer-m1"), (AESGCM.generate_key(256), "manager-m1")]
+    ("key", "owner"),
+    [(KEY, "manager-m2"), (KEY, "customer-m1"), (AESGCM.generate_key(256), "manager-m1")],
+    ids=["another manager", "a customer of that id", "another key"],
 )
 def test_what_was_sealed_is_nobody_elses_and_no_other_keys(key: bytes, owner: str) -> None:
     sealed = seal(KEY, "manager-m1", NAME)
