@@ -1,12 +1,14 @@
 """Dead letters (死信): messages that cannot be read or that a rule refuses.
 
 A dead letter is itself an event: written in the transaction that works the messages around it, hash-chained, listed
-at ``GET /v1/dead-letters``, and published to ``<topic>.dead-letter`` with the original message and the reason.
+at ``GET /v1/dead-letters``, and published to ``<topic>.dead-letter`` with the original message and the reason. It
+waits for a person, who has it worked once more (replay) or says why it never will be (dismiss).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 
 import orjson
@@ -14,7 +16,7 @@ from pydantic import Base64Bytes
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.contracts.types import Contract
+from shared.contracts.types import Contract, Text
 from shared.infrastructure.command_handler import Aggregate, Submission
 from shared.infrastructure.database import copy
 from shared.infrastructure.event_log import Message, Record
@@ -63,39 +65,71 @@ class MessageReplayed(Contract):
         return f"letter-{self.shard_key}#{self.dead_letter_id}"
 
 
-def _decide(command: Fact, state: bool, _: None) -> Sequence[Fact]:
-    if isinstance(command, MessageReplayed) and state:
-        raise Refusal("dead-letter-replayed-once", "id", "this dead letter has been replayed already")
+class MessageDismissed(Contract):
+    """Somebody decided that a dead letter will never be worked, and why."""
+
+    dead_letter_id: str
+    shard_key: str
+    reason: Text
+    business_date: date
+
+    @property
+    def stream(self) -> str:
+        return f"letter-{self.shard_key}#{self.dead_letter_id}"
+
+
+class Fate(StrEnum):
+    """What has become of a dead letter."""
+
+    WAITING = "waiting"
+    DISMISSED = "dismissed"
+    REPLAYED = "replayed"
+
+
+_FATES: Mapping[type[Fact], Fate] = {MessageDismissed: Fate.DISMISSED, MessageReplayed: Fate.REPLAYED}
+
+
+def _decide(command: Fact, fate: Fate, _: None) -> Sequence[Fact]:
+    """A dismissed letter may be replayed after all; nothing else is done twice or to a replayed one."""
+    if type(command) in _FATES:
+        if fate is Fate.REPLAYED:
+            raise Refusal("dead-letter-replayed-once", "id", "this dead letter has been replayed already")
+        if fate is Fate.DISMISSED and isinstance(command, MessageDismissed):
+            raise Refusal("dead-letter-dismissed-once", "id", "this dead letter has been dismissed already")
     return [command]
 
 
-DECIDER: Decider[Fact, bool, None] = Decider(
+DECIDER: Decider[Fact, Fate, None] = Decider(
     stream=lambda command: command.stream,
-    initial=False,
+    initial=Fate.WAITING,
     decide=_decide,
-    evolve=lambda _, fact: isinstance(fact, MessageReplayed),
+    evolve=lambda fate, fact: _FATES.get(type(fact), fate),
 )
 
 
-async def _load(connection: AsyncConnection, commands: Sequence[Any]) -> dict[str, bool]:
-    replays = {
-        command.dead_letter_id: command.stream for command in commands if isinstance(command, MessageReplayed)
+async def _load(connection: AsyncConnection, commands: Sequence[Any]) -> dict[str, Fate]:
+    streams = {
+        command.dead_letter_id: command.stream
+        for command in commands
+        if isinstance(command, MessageReplayed | MessageDismissed)
     }
-    if not replays:
+    if not streams:
         return {}
     rows = await connection.execute(
         text(
-            "SELECT dead_letter_id FROM dead_letter WHERE dead_letter_id = ANY(:ids) AND replayed_at IS NOT NULL"
+            "SELECT dead_letter_id, replayed_at IS NOT NULL AS replayed FROM dead_letter "
+            "WHERE dead_letter_id = ANY(:ids) AND (replayed_at IS NOT NULL OR dismissed_at IS NOT NULL)"
         ),
-        {"ids": list(replays)},
+        {"ids": list(streams)},
     )
-    return {replays[row.dead_letter_id]: True for row in rows}
+    return {streams[row.dead_letter_id]: Fate.REPLAYED if row.replayed else Fate.DISMISSED for row in rows}
 
 
 AGGREGATE = Aggregate(DECIDER, _load)
 READERS: Mapping[str, FactReader] = {
     "MessageRefused": MessageRefused.model_validate_json,
     "MessageReplayed": MessageReplayed.model_validate_json,
+    "MessageDismissed": MessageDismissed.model_validate_json,
 }
 
 
@@ -141,6 +175,14 @@ def replayed(letter: MessageRefused, day: date, origin: Origin) -> Submission:
     return Submission(DECIDER, mark, origin)
 
 
+def dismissed(letter: MessageRefused, reason: str, day: date, origin: Origin) -> Submission:
+    """The submission that marks a letter as one that will never be worked; refused where it is settled already."""
+    mark = MessageDismissed(
+        dead_letter_id=letter.dead_letter_id, shard_key=letter.shard_key, reason=reason, business_date=day
+    )
+    return Submission(DECIDER, mark, origin)
+
+
 def to_message(service: str, row: Mapping[str, Any]) -> tuple[str, Message]:
     """The original message for ``<topic>.dead-letter``, with the reason in its headers."""
     letter = MessageRefused.model_validate_json(row["data"])
@@ -165,15 +207,22 @@ class DeadLetterView:
             await copy(
                 connection, "dead_letter", _COLUMNS, [_row(event, letter) for event, letter in letters]
             )
-        replayed = [(event.fact.dead_letter_id, event.recorded_at)
-                    for event in events if type(event.fact) is MessageReplayed]  # fmt: skip
-        for dead_letter_id, recorded_at in replayed:
-            await connection.execute(
-                text("UPDATE dead_letter SET replayed_at = :at WHERE dead_letter_id = :id"),
-                {"at": recorded_at, "id": dead_letter_id},
-            )
+        for event in events:
+            if type(event.fact) is MessageReplayed:
+                await connection.execute(
+                    _REPLAYED, {"id": event.fact.dead_letter_id, "at": event.recorded_at}
+                )
+            elif type(event.fact) is MessageDismissed:
+                await connection.execute(
+                    _DISMISSED,
+                    {"id": event.fact.dead_letter_id, "at": event.recorded_at, "why": event.fact.reason},
+                )
 
 
+_REPLAYED = text("UPDATE dead_letter SET replayed_at = :at WHERE dead_letter_id = :id")
+_DISMISSED = text(
+    "UPDATE dead_letter SET dismissed_at = :at, dismissed_because = :why WHERE dead_letter_id = :id"
+)
 _COLUMNS = (
     "dead_letter_id",
     "event_id",
@@ -219,11 +268,13 @@ class DeadLetter:
     attempts: int
     first_seen: datetime
     replayed_at: datetime | None
+    dismissed_at: datetime | None
+    dismissed_because: str | None
 
 
 _LIST = """
     SELECT dead_letter_id AS id, event_id, type, topic, partition, log_offset AS "offset", reason, attempts,
-           first_seen, replayed_at
+           first_seen, replayed_at, dismissed_at, dismissed_because
     FROM dead_letter
 """
 
@@ -238,8 +289,10 @@ async def list_letters(connection: AsyncConnection, after: str, limit: int) -> l
 
 
 async def waiting(connection: AsyncConnection) -> int:
-    """How many dead letters were not replayed yet."""
-    rows = await connection.execute(text("SELECT count(*) FROM dead_letter WHERE replayed_at IS NULL"))
+    """How many dead letters were neither replayed nor dismissed yet."""
+    rows = await connection.execute(
+        text("SELECT count(*) FROM dead_letter WHERE replayed_at IS NULL AND dismissed_at IS NULL")
+    )
     return int(rows.scalar_one())
 
 

@@ -32,6 +32,7 @@ WRITE: list[tuple[str, str, Any]] = [
     ("POST", "/v1/cost-pools", {"period": "2030-01", "pool": "it", "amount": "1.00", "driver": "revenue"}),
     ("POST", "/v1/periods/2030-01/close", None),
     ("POST", "/v1/dead-letters/none/replay", None),
+    ("POST", "/v1/dead-letters/none/dismiss", {"reason": "sent by mistake"}),
 ]
 ROLES = ("core", "assigner", "approver", "accountant", "manager", "department-head", "auditor", "admin")
 BOOKS = {"accountant", "approver", "auditor", "manager", "department-head", "admin"}
@@ -57,10 +58,16 @@ WHO_WRITES = {
     "/v1/cost-pools": {"accountant", "admin"},
     "/v1/periods/2030-01/close": {"accountant", "admin"},
     "/v1/dead-letters/none/replay": {"core", "accountant", "admin"},
+    "/v1/dead-letters/none/dismiss": {"core", "accountant", "admin"},
 }
 
 
-PERMITTED = {"/v1/dead-letters/none/replay": 404, "/v1/cost-pools": 201, "/v1/periods/2030-01/close": 409}
+PERMITTED = {
+    "/v1/dead-letters/none/replay": 404,
+    "/v1/dead-letters/none/dismiss": 404,
+    "/v1/cost-pools": 201,
+    "/v1/periods/2030-01/close": 409,
+}
 """What a permitted caller is answered, where it is not 200: there is no such letter, and July is to close first."""
 
 

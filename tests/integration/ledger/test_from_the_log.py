@@ -8,6 +8,7 @@ import pytest
 
 from shared.contracts import core_banking, ledger
 from shared.contracts.envelope import CloudEvent, from_mapping
+from shared.infrastructure import dead_letters
 from shared.infrastructure.event_log import Message, Record, shard_of
 from tests.integration.ledger.bank import Bank, assigned, opened
 from tests.support.reference import WORKED_EXAMPLE, core_event
@@ -278,6 +279,36 @@ async def test_a_letter_that_came_again_by_another_way_is_a_duplicate_on_replay(
     [letter] = await letters(own_bank)
     answer = await own_bank.accountant.post(f"/v1/dead-letters/{letter['id']}/replay")
     assert answer.json() == {"id": letter["id"], "status": "duplicate"}
+
+
+async def test_a_letter_that_will_never_be_booked_is_dismissed_with_a_reason_once(own_bank: Bank) -> None:
+    await send(own_bank, binary(REFUSED))
+    [letter] = await letters(own_bank)
+    path = f"/v1/dead-letters/{letter['id']}"
+    first = await own_bank.accountant.post(f"{path}/dismiss", json={"reason": "sent by mistake"})
+    assert (first.status_code, first.json()) == (200, {"id": letter["id"], "status": "dismissed"})
+    second = await own_bank.accountant.post(f"{path}/dismiss", json={"reason": "once more"})
+    assert (second.status_code, second.json()["rule"]) == (409, "dead-letter-dismissed-once")
+    [listed] = await letters(own_bank)
+    assert (listed["dismissed_because"], listed["replayed_at"]) == ("sent by mistake", None)
+    assert listed["dismissed_at"] is not None
+    async with own_bank.service.database.read() as connection:
+        assert await dead_letters.waiting(connection) == 0
+    assert (await own_bank.get("/v1/core-events/bad-product"))["status"] == "rejected"
+    assert await own_bank.service.verify() is None
+
+
+async def test_a_dismissed_letter_may_be_booked_after_all_and_a_booked_one_not_be_dismissed(
+    own_bank: Bank,
+) -> None:
+    await send(own_bank, binary(REFUSED))
+    [letter] = await letters(own_bank)
+    path = f"/v1/dead-letters/{letter['id']}"
+    await own_bank.accountant.post(f"{path}/dismiss", json={"reason": "sent by mistake"})
+    await own_bank.define("SOON", "deposits")
+    assert (await own_bank.accountant.post(f"{path}/replay")).json()["status"] == "accepted"
+    late = await own_bank.accountant.post(f"{path}/dismiss", json={"reason": "sent by mistake"})
+    assert (late.status_code, late.json()["rule"]) == (409, "dead-letter-replayed-once")
 
 
 @pytest.mark.parametrize("poison", [b"NaN", b"-Infinity", b"1e999"])
