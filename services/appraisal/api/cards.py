@@ -1,8 +1,10 @@
 """Scorecards of cycles: seen, scored by hand, calibrated, appealed against."""
 
+from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
+from pydantic import AfterValidator, model_validator
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
@@ -22,7 +24,7 @@ from services.appraisal.views.card import Card
 from services.appraisal.views.cycle import Cycle
 from shared.contracts.appraisal import Rating
 from shared.contracts.types import Contract, Id, Text
-from shared.infrastructure.auth import Principal
+from shared.infrastructure.auth import Principal, Role, allow
 from shared.infrastructure.bank_time import today
 from shared.infrastructure.http import (
     Commands,
@@ -35,7 +37,7 @@ from shared.infrastructure.http import (
 )
 from shared.infrastructure.http.results import BookName, Reader, own_centre
 from shared.kernel.books import Book
-from shared.kernel.errors import Unknown
+from shared.kernel.errors import Malformed, Unknown
 
 router = APIRouter(prefix="/v1/cycles/{cycle_id}", tags=["scorecards of cycles"])
 
@@ -50,10 +52,16 @@ class ByHand(Contract, extra="forbid"):
     evidence: Text
 
 
+def _of_two_places(points: Decimal) -> Decimal:
+    if points != round(points, 2):
+        raise Malformed("must have two places at most, as a total has")
+    return points
+
+
 class Calibration(Contract, extra="forbid"):
     """By how many points a total is moved, and why."""
 
-    points: Percent
+    points: Annotated[Percent, AfterValidator(_of_two_places)]
     reason: Text
 
 
@@ -69,6 +77,16 @@ class Decision(Contract, extra="forbid"):
     upheld: bool
     rating: Rating | None = None
     reason: Text
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Decision":
+        if self.upheld and self.rating is None:
+            raise Malformed("rating: is required where the appeal is upheld")
+        return self
+
+
+Appellant = Annotated[Principal, Depends(allow(Role.MANAGER, Role.DEPARTMENT_HEAD))]
+"""A caller who may object to the own scorecard."""
 
 
 @router.get("/cards")
@@ -131,7 +149,7 @@ async def appeal(
     side: BookName,
     centre_id: Id,
     body: Grounds,
-    caller: Reader,
+    caller: Appellant,
     desk: Desk,
 ) -> Response:
     """Object to the own scorecard, once."""

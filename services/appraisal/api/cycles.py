@@ -39,7 +39,8 @@ from shared.infrastructure.http import (
     malformed,
     page_of,
 )
-from shared.infrastructure.http.results import Reader
+from shared.infrastructure.http.results import Reader, own_centre
+from shared.kernel.books import Book
 from shared.kernel.errors import Malformed, Unknown
 from shared.kernel.period import Period, months_between
 
@@ -86,21 +87,25 @@ async def open_cycle(body: NewCycle, caller: Approver, desk: Desk) -> Response:
 
 
 @router.get("")
-async def list_cycles(request: Request, page: PageQuery, _: Reader) -> Response:
-    """Cycles in order of id."""
+async def list_cycles(request: Request, page: PageQuery, caller: Reader) -> Response:
+    """Cycles in order of id; what the bank has earned in them is null for a manager and a department head."""
     [after] = page.after(str) or ("",)
     async with request.app.state.database.read() as connection:
         found = await cycle_view.listed(connection, after, page.limit)
     following = encode_cursor(found[-1].cycle_id) if len(found) == page.limit else None
-    return Json(page_of([one.shown() for one in found], following))
+    return Json(page_of([one.shown(whole=_sees_all(caller)) for one in found], following))
 
 
 @router.get("/{cycle_id}")
-async def get_cycle(request: Request, cycle_id: Id, _: Reader) -> Response:
+async def get_cycle(request: Request, cycle_id: Id, caller: Reader) -> Response:
     """One cycle, with the `ETag` that its next step should name in `If-Match`."""
     async with request.app.state.database.snapshot() as connection:
         found, version = await find_cycle(connection, cycle_id)
-    return Json(found.shown(), headers={"ETag": etag(version)})
+    return Json(found.shown(whole=_sees_all(caller)), headers={"ETag": etag(version)})
+
+
+def _sees_all(caller: Principal) -> bool:
+    return own_centre(caller, Book.MANAGER) is None
 
 
 @router.post("/{cycle_id}/freeze")

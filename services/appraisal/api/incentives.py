@@ -74,7 +74,7 @@ async def propose_awards(
     """Compute the awards of a published cycle and propose them; proposed anew, the later sheet is the one that counts.
 
     Refused (409) while an appeal waits for a decision, where both sides and the ledger do not come to the same
-    efficiency, and once the awards were granted.
+    efficiency, and once awards were granted for any month of the period: nothing is paid for twice.
     """
     terms = body or NewAwards()
     command = ProposeAwards(cycle_id, caller.subject, today(), terms.mode, terms.pool)

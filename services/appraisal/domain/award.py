@@ -150,6 +150,8 @@ class Basis:
     period: str = ""
     waiting: Sequence[str] = ()
     """Centres whose appeals wait for a decision."""
+    paid: Sequence[str] = ()
+    """Other cycles whose awards were granted for some of the same months."""
     ledger_efficiency: int = 0
     achieved: Sequence[Achieved] = ()
     policy: IncentivePolicy = DEFAULT
@@ -178,6 +180,9 @@ def decide(command: Command, sheet: Sheet, consulted: Consulted) -> Sequence[Fac
         raise Refusal(
             "appeals-are-decided", "cycle_id", f"appeals wait for a decision: {', '.join(basis.waiting)}"
         )
+    if basis.paid:
+        detail = f"months of {basis.period} were paid for by the awards of {', '.join(basis.paid)}"
+        raise Refusal("results-are-paid-once", "cycle_id", detail)
     if isinstance(command, ProposeAwards):
         return [computed(command, basis)]
     return _granted(command, sheet, basis)

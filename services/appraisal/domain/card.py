@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.appraisal.domain.indicator import MANUAL, Curve, Figure, Indicator, score, total
+from services.appraisal.domain.indicator import MANUAL, Curve, Figure, Indicator, measurable, score, total
 from services.appraisal.domain.scheme import SchemeTerms, Veto
 from shared.contracts.appraisal import Rating
 from shared.contracts.types import BusinessDate, Contract, Id, Money, Text
@@ -105,7 +105,7 @@ def scored(
         actual, origin = _actual(one, inputs, manual)
         target = None if one.curve is Curve.BAND else _target(one, inputs)
         if target is None and one.curve is not Curve.BAND:
-            exact[one.code], words = Fraction(0), f"{origin}; no target above zero: no score"
+            exact[one.code], words = Fraction(0), f"{origin}; no target to measure it by: no score"
         else:
             exact[one.code] = score(one, actual, target)
             words = f"{origin}; {_reckoning(one, actual, target)}"
@@ -152,9 +152,9 @@ def _actual(one: Indicator, inputs: Inputs, manual: Mapping[str, ManualScore]) -
 
 
 def _target(one: Indicator, inputs: Inputs) -> Decimal | None:
-    """The centre's own target, or else the scheme's; None where neither is above zero."""
+    """The centre's own target, or else the scheme's; None where there is none that the curve can be measured by."""
     target = inputs.targets.get(one.source, one.target)
-    return target if target is not None and target > 0 else None
+    return target if target is not None and measurable(one.curve, target) else None
 
 
 def _reckoning(one: Indicator, actual: Decimal, target: Decimal | None) -> str:

@@ -81,8 +81,8 @@ class Cycle:
     hands: AbstractSet[str] = frozenset()
     approved_by: str = ""
     frozen: tuple[int, int, int] = (0, 0, 0)
-    appeals: Mapping[CardKey, bool] = field(default_factory=dict)
-    """Objections made, and whether they wait for a decision."""
+    appeals: Mapping[CardKey, str] = field(default_factory=dict)
+    """Objections made, and by whom while they wait for a decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,12 +310,12 @@ def _appeal(command: AppealCard | DecideAppeal, cycle: Cycle, cards: Mapping[Car
         if key in cycle.appeals:
             raise Refusal("one-appeal", "centre_id", "an appeal was made already")
         return CardAppealed(**said, grounds=command.grounds, appealed_by=command.actor)
-    if not cycle.appeals.get(key):
+    appealed_by = cycle.appeals.get(key)
+    if not appealed_by:
         raise Refusal("one-appeal", "centre_id", "no appeal waits for a decision")
-    if command.actor in {command.centre_id, cycle.approved_by}:
-        raise Refusal(
-            "four-eyes", "centre_id", "nobody decides on an appeal against what they approved or are"
-        )
+    if command.actor in {command.centre_id, appealed_by, cycle.approved_by}:
+        detail = "nobody decides on an appeal of their own, or against what they approved"
+        raise Refusal("four-eyes", "centre_id", detail)
     return CardAppealDecided(**said, rating=command.rating, reason=command.reason, decided_by=command.actor)
 
 
@@ -348,9 +348,9 @@ def evolve(cycle: Cycle, fact: Fact) -> Cycle:
         case CyclePublished():
             return replace(cycle, status=Status.PUBLISHED)
         case CardAppealed():
-            return replace(cycle, appeals={**cycle.appeals, (fact.side, fact.centre_id): True})
+            return replace(cycle, appeals={**cycle.appeals, (fact.side, fact.centre_id): fact.appealed_by})
         case CardAppealDecided():
-            return replace(cycle, appeals={**cycle.appeals, (fact.side, fact.centre_id): False})
+            return replace(cycle, appeals={**cycle.appeals, (fact.side, fact.centre_id): ""})
         case CycleClosed():
             return replace(cycle, status=Status.CLOSED)
         case _:

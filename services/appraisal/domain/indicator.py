@@ -111,6 +111,12 @@ class Band(Contract, extra="forbid"):
     score: Percent
 
 
+def measurable(curve: Curve, target: Decimal) -> bool:
+    """Whether a curve can be measured against a target: never against 0; ``lower`` against one below zero too, as
+    costs are figures below zero."""
+    return target != 0 if curve is Curve.LOWER else target > 0
+
+
 class Indicator(Contract, extra="forbid"):
     """One thing that a scheme measures. ``target`` is what is aimed at where nobody has a target of their own."""
 
@@ -120,7 +126,7 @@ class Indicator(Contract, extra="forbid"):
     weight: Weight
     curve: Curve = Curve.HIGHER
     cap: Cap = DEFAULT_CAP
-    target: Annotated[Figure, AfterValidator(_positive)] | None = None
+    target: Figure | None = None
     bands: Annotated[tuple[Band, ...], Field(max_length=50)] = ()
 
     @model_validator(mode="after")
@@ -130,17 +136,23 @@ class Indicator(Contract, extra="forbid"):
         starts = [band.starts_at for band in self.bands]
         if starts != sorted(set(starts)):
             raise Malformed("bands must be in order of starts_at, each above the one before")
+        if self.target is not None and not measurable(self.curve, self.target):
+            raise Malformed(f"target: {_NEEDED}")
         return self
+
+
+_NEEDED = "a target above zero is needed; for the curve lower one other than 0"
 
 
 def score(indicator: Indicator, actual: Decimal, target: Decimal | None) -> Fraction:
     """The score of an actual figure, from 0 to the cap: ``higher`` 100 × actual ÷ target, ``lower`` 100 × (2 − actual ÷
-    target), ``band`` by its table. Raises Malformed for a target of zero or less, or none where one is needed."""
+    target), ``band`` by its table. Raises Malformed for a target that is not ``measurable``, or none where one is
+    needed."""
     if indicator.curve is Curve.BAND:
         reached = [band.score for band in indicator.bands if actual >= band.starts_at]
         return _clamped(Fraction(reached[-1]) if reached else Fraction(0), indicator.cap)
-    if target is None or target <= 0:
-        raise Malformed(f"{indicator.code}: a target above zero is needed")
+    if target is None or not measurable(indicator.curve, target):
+        raise Malformed(f"{indicator.code}: {_NEEDED}")
     ratio = Fraction(actual) / Fraction(target)
     return _clamped(100 * (ratio if indicator.curve is Curve.HIGHER else 2 - ratio), indicator.cap)
 

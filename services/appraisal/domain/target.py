@@ -100,6 +100,7 @@ def decide(command: Command, targets: Targets, consulted: Consulted) -> Sequence
     if isinstance(command, CascadeTarget):
         return _cascaded(command, targets, consulted)
     _check_source(command.source, command.unit, "unit.kind")
+    _check_amount(command.amount, "amount")
     present = targets.by_unit.get(command.unit)
     closed = closed_by(command.year, command.today)
     kept = present.quarters[:closed] if present else ()
@@ -185,7 +186,8 @@ def _check_parts(command: CascadeTarget, targets: Targets, consulted: Consulted)
             detail = f"must be one level below {command.unit}, and all of one side"
             raise Refusal("parts-are-one-level-below", f"{place}.kind", detail)
         _check_source(command.source, part, f"{place}.kind")
-        if amount and amount * whole.amount <= 0:
+        _check_amount(amount, f"{place}.amount")
+        if amount * whole.amount < 0:
             raise Refusal("parts-have-the-sign-of-the-whole", f"{place}.amount", "must not have another sign")
         present = targets.by_unit.get(part)
         if present is not None and present.whole not in (None, command.unit):
@@ -197,6 +199,12 @@ def _check_parts(command: CascadeTarget, targets: Targets, consulted: Consulted)
 def _check_source(source: str, unit: Unit, path: str) -> None:
     if source in CONDUCT and unit.kind is UnitKind.DEPARTMENT:
         raise Refusal("source-is-of-managers", path, f"{source} is not measured for departments")
+
+
+def _check_amount(amount: int, path: str) -> None:
+    """Nothing can be measured against 0; a unit that is to bring nothing is left out."""
+    if amount == 0:
+        raise Refusal("target-is-not-zero", path, "a target of 0 cannot be measured against")
 
 
 DECIDER: Decider[Command, Targets, Consulted] = Decider(

@@ -15,6 +15,7 @@ from services.appraisal.views.incentive_policy import policies
 from shared.kernel.books import Book
 from shared.kernel.event import StoredEvent
 from shared.kernel.money import format_money
+from shared.kernel.period import Period
 
 _PROPOSE = text(
     "INSERT INTO award_sheet (cycle_id, status, proposed_by, proposed_at, content) "
@@ -23,6 +24,11 @@ _PROPOSE = text(
 )
 _GRANT = text(
     "UPDATE award_sheet SET status = 'granted', approved_by = :by, approved_at = :at WHERE cycle_id = :cycle_id"
+)
+
+_PAID = text(
+    "SELECT cycle_id, period FROM award_sheet JOIN cycle USING (cycle_id) "
+    "WHERE award_sheet.status = 'granted' AND cycle_id <> :own ORDER BY cycle_id"
 )
 
 
@@ -105,10 +111,13 @@ async def _basis(connection: AsyncConnection, cycle_id: str) -> Basis | None:
     if found is None:
         return None
     appeals = await card.appeals(connection, cycle_id)
+    own = Period.parse(found.period)
+    paid = [(one, Period.parse(period)) for one, period in await connection.execute(_PAID, {"own": cycle_id})]
     return Basis(
         status=Status(found.status),
         period=found.period,
         waiting=tuple(str(one["centre_id"]) for one in appeals if one["status"] == "open"),
+        paid=tuple(one for one, period in paid if period.first <= own.last and own.first <= period.last),
         ledger_efficiency=found.ledger_efficiency or 0,
         achieved=tuple(
             Achieved(one.side, one.centre_id, one.group, one.efficiency, one.rating)

@@ -115,11 +115,11 @@ class Cycle:
     def stream(self) -> str:
         return f"cycle-{self.cycle_id}"
 
-    def shown(self) -> dict[str, object]:
-        """As callers see it."""
+    def shown(self, *, whole: bool) -> dict[str, object]:
+        """As callers see it; what the bank has earned is not for those who see nothing but their own."""
         values = asdict(self)
         for name in ("manager_efficiency", "department_efficiency", "ledger_efficiency"):
-            values[name] = None if values[name] is None else format_money(values[name])
+            values[name] = format_money(values[name]) if whole and values[name] is not None else None
         values["calibration_limit"] = f"{self.calibration_limit:f}"
         del values["computed_from"]
         return values

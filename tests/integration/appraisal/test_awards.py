@@ -104,6 +104,27 @@ async def test_both_sides_are_proved_to_agree_before_proposing_and_again_before_
         assert (refused.status_code, refused.json()["rule"]) == (409, "both-sides-agree")
 
 
+async def test_results_that_one_cycle_paid_for_no_other_pays_for_again(bonus: Bonus) -> None:
+    review = f"{CYCLE}-promotion"
+    opened = await bonus.ann.post("/v1/cycles", json={"period": "2026-Q3", "kind": "promotion"})
+    assert opened.status_code == 201, opened.text
+    for step, by in (
+        ("freeze", bonus.ann),
+        ("score", bonus.ann),
+        ("approve", bonus.bob),
+        ("publish", bonus.ann),
+    ):
+        assert (await by.post(f"{review}/{step}")).status_code == 200, step
+    assert (await bonus.accountant.post(f"{review}/awards")).status_code == 202, "nothing was paid yet"
+    await bonus.grant()
+    for refused in (
+        await bonus.accountant.post(f"{review}/awards"),
+        await bonus.ann.post(f"{review}/awards/approve"),
+    ):
+        assert (refused.status_code, refused.json()["rule"]) == (409, "results-are-paid-once")
+        assert "2026-Q3" in refused.json()["detail"]
+
+
 async def test_an_appeal_must_be_decided_first_and_its_rating_counts(bonus: Bonus) -> None:
     await bonus.accountant.post(AWARDS)
     card = f"{CYCLE}/cards/manager/m2"

@@ -96,6 +96,13 @@ async def test_a_cycle_from_freezing_to_closing(office: Office) -> None:
     assert own.json()["rating"] == "B"
     assert (await office.manager("m2").get("/v1/cycles/2026-Q3/cards/manager/m1")).status_code == 404
     assert (await office.manager("m1").get("/v1/cycles/2026-Q3/cards")).status_code == 403
+    seen_by_a_manager = (await office.manager("m1").get("/v1/cycles/2026-Q3")).json()
+    assert seen_by_a_manager["status"] == "published"
+    assert seen_by_a_manager["ledger_efficiency"] is None, "what the bank has earned is the others' too"
+    by_others = await office.auditor.post(
+        "/v1/cycles/2026-Q3/cards/manager/m1/appeal", json={"grounds": "who only reads"}
+    )
+    assert by_others.status_code == 403
     appealed = await office.manager("m1").post(
         "/v1/cycles/2026-Q3/cards/manager/m1/appeal", json={"grounds": "the merger was mine"}
     )
@@ -104,6 +111,8 @@ async def test_a_cycle_from_freezing_to_closing(office: Office) -> None:
     decision = {"upheld": True, "rating": "A", "reason": "it was"}
     path = "/v1/cycles/2026-Q3/cards/manager/m1/appeal/decision"
     assert (await office.bob.post(path, json=decision)).json()["rule"] == "four-eyes"
+    halved = await office.cem.post(path, json={"upheld": True, "reason": "without a rating"})
+    assert (halved.status_code, halved.json()["errors"][0]["field"]) == (422, "body")
     assert (await office.cem.post(path, json=decision)).status_code == 200
     again = await office.manager("m1").get("/v1/cycles/2026-Q3/cards/manager/m1")
     assert again.content == own.content, "a published scorecard never changes"
@@ -186,6 +195,11 @@ async def test_a_cycle_is_not_frozen_before_all_of_its_period_is_closed_and_has_
         ("/v1/cycles", {"period": "2026-07"}, "period"),
         ("/v1/cycles", {"period": "soon"}, "period"),
         ("/v1/cycles", {"period": "2026-Q3", "calibration_limit": "21"}, "calibration_limit"),
+        (
+            "/v1/cycles/2026-Q3/cards/manager/m1/calibration",
+            {"points": "0.005", "reason": "finer than a total"},
+            "points",
+        ),
     ],
 )
 async def test_what_cannot_be_read_is_named(

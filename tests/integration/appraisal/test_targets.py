@@ -366,7 +366,7 @@ async def test_two_who_split_at_once_leave_a_cascade_that_adds_up(office: Office
 
 async def test_replay_gives_what_is_live_and_verify_finds_nothing(cascaded: Office) -> None:
     await cascaded.set(BANK, "1234567.89", spread=True)
-    await cascaded.set(unit("manager", "m1"), "0.00")
+    await cascaded.set(unit("manager", "m1"), "0.01")
     await cascaded.cascade(unit("team", "t1"), parts("manager", m2="740740.73"))
     await cascaded.set(unit("manager", "m2"), "4.5", source="satisfaction")
     service = cascaded.service

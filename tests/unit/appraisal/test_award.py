@@ -122,6 +122,12 @@ def test_a_cycle_must_be_known_published_and_without_waiting_appeals() -> None:
     assert [str(one) for one in (Status.PUBLISHED, Mode.RATE)] == ["published", "rate"]
 
 
+def test_no_month_is_paid_for_by_two_cycles() -> None:
+    half = replace(BASIS, paid=("2026-H2",))
+    assert refused(PROPOSE, basis=half) == "results-are-paid-once"
+    assert refused(APPROVE, proposed(), half) == "results-are-paid-once"
+
+
 def test_a_cycle_that_was_not_looked_up_is_unknown() -> None:
     with pytest.raises(Refusal, match="cycle-is-known"):
         DECIDER.decide(PROPOSE, Sheet(), Consulted())

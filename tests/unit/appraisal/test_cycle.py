@@ -218,7 +218,7 @@ def test_what_has_no_figure_or_no_target_scores_nothing_and_says_so() -> None:
     found = scored(bare, TERMS, {})
     assert [one.score for one in found.indicators] == [0, 0, 0]
     assert "there is no figure of measure:efficiency" in found.indicators[0].words
-    assert "no target above zero: no score" in found.indicators[1].words
+    assert "no target to measure it by: no score" in found.indicators[1].words
     assert "nobody has scored it" in found.indicators[2].words
     assert found.rating is Rating.D
 
@@ -290,8 +290,8 @@ def test_publishing_tells_each_managers_rating() -> None:
     assert [(one.manager_id, one.rating, one.total) for one in told] == [("m1", "C", Decimal("64.00"))]
 
 
-def appeal(centre: str = "m1") -> AppealCard:
-    return AppealCard("2026-Q3", "m1", DAY, MANAGER, centre, "unfair")
+def appeal(centre: str = "m1", actor: str = "m1") -> AppealCard:
+    return AppealCard("2026-Q3", actor, DAY, MANAGER, centre, "unfair")
 
 
 def decision(rating: Rating | None, actor: str = "cem") -> DecideAppeal:
@@ -306,6 +306,8 @@ def test_an_appeal_is_made_once_decided_once_and_closes_the_way_to_the_end_until
     assert refusal(CloseCycle(*Q3), cycle, Consulted()) == "appeals-are-decided"
     for actor in ("m1", "bob"):
         assert refusal(decision(Rating.A, actor), cycle, cards()) == "four-eyes"
+    others = after(*published, (appeal(actor="cem"), cards()))
+    assert refusal(decision(Rating.A, "cem"), others, cards()) == "four-eyes"
     cycle = after(*published, (appeal(), cards()), (decision(Rating.A), cards()))
     assert refusal(decision(None), cycle, cards()) == "one-appeal"
     closed: Sequence[Fact] = cycles.decide(CloseCycle(*Q3), cycle, Consulted())

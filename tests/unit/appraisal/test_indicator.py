@@ -67,10 +67,28 @@ def test_bands_are_read_from_the_highest_that_is_reached() -> None:
     assert scores == [0, 40, 40, 80, 120]
 
 
-@pytest.mark.parametrize("target", [None, Decimal(0), Decimal(-1)])
-def test_a_target_of_zero_or_none_is_refused(target: Decimal | None) -> None:
+@pytest.mark.parametrize(
+    ("curve", "target"),
+    [
+        ("higher", None),
+        ("higher", Decimal(0)),
+        ("higher", Decimal(-1)),
+        ("lower", None),
+        ("lower", Decimal(0)),
+    ],
+)
+def test_a_target_of_zero_or_none_is_refused(curve: str, target: Decimal | None) -> None:
     with pytest.raises(Malformed, match="target above zero"):
-        score(indicator(), Decimal(1), target)
+        score(indicator(curve=curve), Decimal(1), target)
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected"),
+    [("-1000.00", 100), ("-1500.00", 50), ("-900.00", 110), ("-500.00", 120), ("-2000.01", 0), ("1.00", 120)],
+)
+def test_costs_are_below_zero_and_so_are_their_targets(actual: str, expected: int) -> None:
+    costs = indicator(source="line:direct_cost", curve="lower", target="-1000.00")
+    assert score(costs, Decimal(actual), costs.target) == expected
 
 
 @given(st.lists(st.tuples(st.integers(1, 40), st.fractions(0, 120)), min_size=1, max_size=20))
@@ -94,6 +112,8 @@ def test_a_total_is_the_exact_mean_rounded_once_half_even(parts: list[tuple[int,
         {"weight": 25.5},
         {"cap": "-1"},
         {"target": "0"},
+        {"target": "-1"},
+        {"curve": "lower", "target": "0.00"},
         {"target": "12,5"},
         {"target": "1.1234567"},
         {"target": "1.x"},

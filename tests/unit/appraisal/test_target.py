@@ -134,8 +134,8 @@ def test_a_spread_rescales_all_below_on_both_sides() -> None:
 
 
 def test_a_spread_tells_of_those_alone_who_have_another_target() -> None:
-    targets = after(set_target(B1, 100), cascade(B1, {T1: 100, T2: 0}))
-    [fact] = decide(set_target(B1, 120, spread=True), targets)
+    targets = after(set_target(B1, 101), cascade(B1, {T1: 100, T2: 1}))
+    [fact] = decide(set_target(B1, 102, spread=True), targets)
     assert isinstance(fact, TargetChanged)
     assert [one.id for one in fact.below] == ["t1"]
 
@@ -192,13 +192,16 @@ def test_what_is_not_set_cannot_be_split() -> None:
 def test_parts_have_the_sign_of_the_whole() -> None:
     rule, field, _ = refused(cascade(BANK, {B1: 1100, B2: -100}), CASCADED)
     assert (rule, field) == ("parts-have-the-sign-of-the-whole", "parts.1.amount")
-    nothing = after(set_target(BANK, 0))
-    assert refused(cascade(BANK, {B1: 5, B2: -5}), nothing)[0] == "parts-have-the-sign-of-the-whole"
     costs = after(set_target(BANK, -100), cascade(BANK, {B1: -70, B2: -30}))
     assert (costs.by_unit[B1].quarters, costs.by_unit[B2].quarters) == (
         (-18, -17, -18, -17),
         (-7, -8, -7, -8),
     )
+
+
+def test_a_target_of_zero_is_refused_of_the_whole_and_of_a_part() -> None:
+    assert refused(set_target(M1, 0), CASCADED)[:2] == ("target-is-not-zero", "amount")
+    assert refused(cascade(BANK, {B1: 1000, B2: 0}), CASCADED)[:2] == ("target-is-not-zero", "parts.1.amount")
 
 
 def test_a_unit_is_part_of_one_whole() -> None:
