@@ -72,6 +72,7 @@ bench-appraisal: setup ## seconds and memory of a cycle's steps for 2,000 manage
 
 contracts: setup ## write deploy/contracts anew
 	$(BIN)/python -m deploy.local.contracts
+	$(BIN)/python -m deploy.local.reporting
 
 lock: setup ## pin the newest versions in requirements.lock
 	$(BIN)/python -m pip install --quiet uv

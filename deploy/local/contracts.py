@@ -159,9 +159,8 @@ def files_of_revision(revision: str, folder: Path = FOLDER) -> dict[str, bytes]:
 
     names = git("ls-tree", "-r", "--name-only", revision, f"{folder.name}/").decode().split()
     paths = [name.removeprefix(f"{folder.name}/") for name in names]
-    return {
-        path: git("show", f"{revision}:./{folder.name}/{path}") for path in paths if path.endswith(".json")
-    }
+    events = [path for path in paths if path == ASYNCAPI or Path(path).match(_path_of("*"))]
+    return {path: git("show", f"{revision}:./{folder.name}/{path}") for path in events}
 
 
 def write(folder: Path, wanted: Files) -> None:

@@ -12,6 +12,7 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection, text
 
 from shared.infrastructure.database import Database
+from shared.infrastructure.reporting_schema import create_views, drop_views, grant_reading
 
 _LOCK = 0x6475616C  # "dual": one number for all installations, the lock is per database
 STORE_MIGRATIONS = Path(__file__).parent / "migrations"
@@ -83,7 +84,11 @@ async def migrate(database: Database, locations: Sequence[Path]) -> None:
                 f"database {database.url.database} is {standing}: start the version that made it, or restore the "
                 "backup from before the upgrade"
             )
-        await connection.run_sync(_upgrade, script)
+        if standing.behind:
+            await drop_views(connection)
+            await connection.run_sync(_upgrade, script)
+            await create_views(connection, locations)
+        await grant_reading(connection)
 
 
 async def standing(database: Database, locations: Sequence[Path]) -> Standing:
