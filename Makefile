@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.set-up
 RULES := $(addprefix tests/unit/,kernel assignment ledger appraisal)
+# processes that share a suite, file by file, the longest (end to end) first; each has its own PostgreSQL and Kafka
+TEST_PROCESSES ?= 3
+PYTEST := $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 # the suites write no byte code and no cache beside the sources
 export PYTHONDONTWRITEBYTECODE := 1
 
@@ -31,16 +34,16 @@ run-kafka: setup ## like run, on the Kafka of `make kafka`
 	DUALBOOK_KAFKA=localhost:9092 DUALBOOK_DATA=.dualbook-kafka $(BIN)/dualbook run
 
 test: setup ## every test: real PostgreSQL, real Kafka, real processes
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 unit: setup ## the tests without I/O
 	$(BIN)/python -m pytest tests/unit
 
 integration: setup ## the tests on real PostgreSQL and Kafka
-	$(BIN)/python -m pytest tests/integration
+	$(PYTEST) tests/integration
 
 end-to-end: setup ## the tests with the services as processes
-	$(BIN)/python -m pytest tests/end_to_end
+	$(PYTEST) tests/end_to_end
 
 check: setup ## format, lint, types, import rules, contracts, coverage of the rules
 	$(BIN)/ruff format --check .
