@@ -19,6 +19,15 @@ from shared.infrastructure.event_log import LogUnavailable
 from shared.infrastructure.runtime import TOPICS, event_log
 from shared.infrastructure.settings import Settings
 
+_FORGET_LOG = """
+    DO $$ BEGIN
+        IF to_regclass('known_log') IS NOT NULL THEN
+            DELETE FROM known_log;
+        END IF;
+    END $$
+"""
+"""Whichever log it is now, it was found to fit. Databases of an older version do not know any."""
+
 OURS = tuple(topic for topic in TOPICS if topic != core_banking.TOPIC)
 """Topics that our services write, and can write again."""
 
@@ -90,3 +99,4 @@ async def prepare_to_resume(database: Database, how: Resuming) -> None:
         await connection.execute(
             text("DELETE FROM consumer_position WHERE topic = ANY(:topics)"), {"topics": list(how.read_again)}
         )
+        await connection.execute(text(_FORGET_LOG))

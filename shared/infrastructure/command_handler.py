@@ -151,7 +151,8 @@ def _runs(alone: Sequence[bool]) -> list[tuple[int, int]]:
 class CommandHandler:
     """Works batches of submissions, each inside a transaction that the caller opened by ``Database.begin``.
 
-    ``on_stored`` is told of events once they are committed, to count them; it must not raise.
+    ``on_stored`` is told of events once they are committed, to count them; it must not raise. ``fits`` raises a Refusal
+    for an event that is not to be stored, whatever its decider says.
     """
 
     def __init__(
@@ -160,9 +161,11 @@ class CommandHandler:
         aggregates: Sequence[Aggregate],
         views: Sequence[View],
         on_stored: Callable[[Sequence[StoredEvent]], None] = lambda _: None,
+        fits: Callable[[StoredEvent], None] = lambda _: None,
     ) -> None:
         self._meter = HandlerMeter(service)
         self._on_stored = on_stored
+        self._fits = fits
         self._aggregates = {aggregate.decider: aggregate for aggregate in aggregates}
         self._following = [(one.decider, one.follow) for one in aggregates if one.follow is not None]
         self._views = [(view, self._meter.projection[type(view).__name__,]) for view in views]
@@ -250,11 +253,16 @@ class CommandHandler:
         aggregate = self._aggregates[decider]
         if aggregate.alone or aggregate.bank_wide:
             appender.know(await event_store.versions(connection, {fact.stream for fact in facts}))
-        events = []
-        for index, fact in enumerate(facts):
-            event = appender.add(_event_id(fact, message_id, index), fact, origin)
-            states[event.stream] = decider.evolve(states.get(event.stream, decider.initial), fact)
-            events.append(event)
+        events: list[StoredEvent] = []
+        try:
+            for index, fact in enumerate(facts):
+                events.append(appender.add(_event_id(fact, message_id, index), fact, origin))
+                self._fits(events[-1])
+        except Refusal as refusal:
+            appender.take_back(len(events))
+            return Refused(refusal)
+        for event in events:
+            states[event.stream] = decider.evolve(states.get(event.stream, decider.initial), event.fact)
         for other, follow in self._following:
             if other in work.consulted:
                 for fact in facts:

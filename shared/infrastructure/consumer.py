@@ -15,20 +15,16 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.infrastructure.command_handler import Accepted, CommandHandler, Duplicate, Outcome
-from shared.infrastructure.database import Database, is_conflict, is_unavailable
+from shared.infrastructure.database import Database, is_collision, is_conflict, is_unavailable
 from shared.infrastructure.doors import Door, Read, Reader, event_of, letter_of
 from shared.infrastructure.event_log import EventLog, LogConsumer, LogUnavailable, Partition, Record
 from shared.infrastructure.meters import ConsumerMeter
 from shared.infrastructure.pauses import growing_pauses
-from shared.infrastructure.positions import lock_position, move_position, stored_positions
+from shared.infrastructure.positions import AnotherLog, lock_position, move_position, stored_positions
 
 logger = structlog.get_logger()
 
 _TRIES_ALONE = 3
-
-
-class AnotherLog(Exception):
-    """The log ends before the place that was reached in it. To read on would skip what it gets next."""
 
 
 class Consumer:
@@ -94,7 +90,10 @@ class Consumer:
                 tasks.create_task(one(partition, records))
 
     async def _persist(self, partition: Partition, batch: Sequence[Read]) -> None:
-        """Work a batch, come what may: wait while something is away, and find out the one message that breaks it."""
+        """Work a batch, come what may: wait while something is away, and find out the one message that breaks it.
+
+        A message is given up for its own faults alone; where writers collide it is tried again for ever.
+        """
         pauses = growing_pauses()
         tries = 0
         while True:
@@ -103,11 +102,12 @@ class Consumer:
                 return
             except Exception as error:
                 if not (is_unavailable(error) or isinstance(error, LogUnavailable)):
-                    tries += 1
-                    if len(batch) > 1 and not (is_conflict(error) and tries < _TRIES_ALONE):
+                    alone = len(batch) == 1
+                    tries += not (alone and is_collision(error))
+                    if not alone and not (is_conflict(error) and tries < _TRIES_ALONE):
                         await self._one_by_one(partition, batch)
                         return
-                    if tries >= _TRIES_ALONE and len(batch) == 1:
+                    if alone and tries >= _TRIES_ALONE:
                         batch = [self._give_up(batch[0], error, tries)]
                         tries = 0
                 self.trouble = f"{type(error).__name__}: {error}"

@@ -37,7 +37,8 @@ a failover, no access, no such database, no resources, not accepting connections
 
 _WHEN_COMMITTED = "when committed"
 
-_CONFLICTS = {"40001", "40P01", "23505"}  # serialization failure, deadlock, unique violation
+_COLLISIONS = {"40001", "40P01"}  # serialization failure, deadlock
+_CONFLICTS = {*_COLLISIONS, "23505"}  # and unique violation, which may also be the writer's own fault
 
 
 def url_of(server: str, database: str) -> URL:
@@ -64,6 +65,11 @@ def is_unavailable(error: BaseException) -> bool:
 def is_conflict(error: BaseException) -> bool:
     """Whether two writers met and one has to try again."""
     return sqlstate(error) in _CONFLICTS
+
+
+def is_collision(error: BaseException) -> bool:
+    """Whether two writers met, and nothing is wrong with what they wrote: never to be held against either."""
+    return sqlstate(error) in _COLLISIONS
 
 
 class Database:

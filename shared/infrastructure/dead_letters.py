@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.contracts.types import Contract, Text
 from shared.infrastructure.command_handler import Aggregate, Submission
 from shared.infrastructure.database import copy
-from shared.infrastructure.event_log import Message, Record
+from shared.infrastructure.event_log import DEAD_LETTER, LARGEST_DEAD_LETTER_BYTES, Message, Record
 from shared.infrastructure.event_store import FactReader
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refusal, Unknown
@@ -184,16 +184,25 @@ def dismissed(letter: MessageRefused, reason: str, day: date, origin: Origin) ->
 
 
 def to_message(service: str, row: Mapping[str, Any]) -> tuple[str, Message]:
-    """The original message for ``<topic>.dead-letter``, with the reason in its headers."""
+    """The original message for ``<topic>.dead-letter``, with the reason in its headers.
+
+    One that even this topic does not take is told of by these headers alone; ``GET /v1/dead-letters`` has its id.
+    """
     letter = MessageRefused.model_validate_json(row["data"])
-    headers = [
-        *letter.headers.items(),
+    reasons = [
         ("dl_reason", letter.reason.encode()),
         ("dl_service", service.encode()),
         ("dl_attempts", str(letter.attempts).encode()),
         ("dl_first_seen", letter.first_seen.isoformat().encode()),
     ]
-    return f"{letter.topic}.dead-letter", Message(letter.key, letter.value, headers, partition=0)
+    message = Message(letter.key, letter.value, [*letter.headers.items(), *reasons], partition=0)
+    if message.bytes > LARGEST_DEAD_LETTER_BYTES:
+        left_out = (
+            "dl_left_out",
+            f"the message of {message.bytes:,} bytes: {letter.dead_letter_id}".encode(),
+        )
+        message = Message(b"", b"", [*reasons, left_out], partition=0)
+    return letter.topic + DEAD_LETTER, message
 
 
 class DeadLetterView:

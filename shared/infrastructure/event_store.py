@@ -110,6 +110,7 @@ class Appender:
 
     def __init__(self, heads: Mapping[int, Head], known_versions: Mapping[str, int], now: datetime) -> None:
         self._heads = heads
+        self._began = {shard: (head.position, head.hash) for shard, head in heads.items()}
         self._versions = dict(known_versions)
         self._now = now
         self.events: list[StoredEvent] = []
@@ -138,6 +139,15 @@ class Appender:
         event = StoredEvent(*before, data, *behind, head.hash, fact)
         self.events.append(event)
         return event
+
+    def take_back(self, number: int) -> None:
+        """Undo the last so many adds."""
+        for _ in range(number):
+            event = self.events.pop()
+            self._versions[event.stream] = event.version - 1
+            before = next((one for one in reversed(self.events) if one.shard == event.shard), None)
+            head = self._heads[event.shard]
+            head.position, head.hash = (before.position, before.hash) if before else self._began[event.shard]
 
     async def write(self, connection: AsyncConnection) -> None:
         """Append everything added with one COPY, and move the heads."""

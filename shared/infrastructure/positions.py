@@ -3,7 +3,39 @@
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.infrastructure.database import Database
 from shared.infrastructure.event_log import Partition
+
+
+class AnotherLog(Exception):
+    """The log is not the one in which places were reached: to go on would skip or repeat what is in it."""
+
+
+async def hold_to(database: Database, identity: str) -> None:
+    """Keep a service to the log of this identity, once it has reached places in it; raises AnotherLog for others.
+
+    Places count whether they are of reading or of publishing: the other services know what was published there.
+    """
+    async with database.begin() as connection:
+        await connection.execute(
+            text("INSERT INTO known_log (identity) VALUES (:identity) ON CONFLICT DO NOTHING"),
+            {"identity": identity},
+        )
+        rows = await connection.execute(
+            text(
+                "SELECT identity, EXISTS (SELECT FROM consumer_position WHERE next_offset > 0) "
+                "OR EXISTS (SELECT FROM relay_position WHERE position > 0) FROM known_log"
+            )
+        )
+        known, places = rows.one()
+        if known == identity:
+            return
+        if places:
+            raise AnotherLog(
+                f"database {database.url.database} goes with the {known}, and this is the {identity}: set "
+                "DUALBOOK_KAFKA as before (unset for the embedded log), or begin with empty databases"
+            )
+        await connection.execute(text("UPDATE known_log SET identity = :identity"), {"identity": identity})
 
 
 async def stored_positions(connection: AsyncConnection) -> dict[Partition, int]:

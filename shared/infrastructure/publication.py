@@ -1,12 +1,37 @@
 """From a row of the event store to the message that tells it to the others."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
 from shared.contracts.envelope import CloudEvent
-from shared.infrastructure.event_log import Message
+from shared.infrastructure.event_log import LARGEST_MESSAGE_BYTES, Message, MessageTooLarge, check_size
+from shared.kernel.errors import Refusal
+from shared.kernel.event import StoredEvent
+
+Publication = Callable[[Mapping[str, Any]], tuple[str, Message]]
+"""From a row of the event table to the topic and message that tell it to the others."""
+
+_SURELY_FITS = LARGEST_MESSAGE_BYTES // 5
+"""Characters of data: up to four bytes each, and headers beside them."""
+
+
+def size_check(publications: Mapping[str, Publication]) -> Callable[[StoredEvent], None]:
+    """A check that raises Refusal for an event that the log would not take: once stored, it would stop the relay."""
+
+    def check(event: StoredEvent) -> None:
+        if len(event.data) <= _SURELY_FITS or event.type not in publications:
+            return
+        topic, message = publications[event.type](event._asdict())
+        try:
+            check_size(topic, [message])
+        except MessageTooLarge as error:
+            raise Refusal(
+                "event-fits-the-log", "data", f"{event.type} would be too large to publish: {error}"
+            ) from None
+
+    return check
 
 
 def publish_as(

@@ -6,7 +6,7 @@ them, and consumers drop what they have seen. One process of a service relays at
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from shared.infrastructure.database import Database, driver_of
 from shared.infrastructure.event_log import EventLog, LogUnavailable, Message
 from shared.infrastructure.meters import RelayMeter
 from shared.infrastructure.pauses import growing_pauses
+from shared.infrastructure.publication import Publication
 from shared.kernel.event import StoredEvent
 
 logger = structlog.get_logger()
@@ -32,10 +33,6 @@ _UNPUBLISHED = """
     SELECT shard, position, stream, event_id, type, data, business_date, recorded_at, metadata
     FROM event WHERE shard = $1 AND position > $2 ORDER BY position LIMIT $3
 """
-
-Publication = Callable[[Mapping[str, Any]], tuple[str, Message]]
-"""From a row of the event table to the topic and message that tell it to the others."""
-
 
 class Relay:
     """Publishes the types of event that ``publications`` names; the others are the service's own affair."""

@@ -22,7 +22,7 @@ from shared.infrastructure.command_handler import Aggregate, CommandHandler, Vie
 from shared.infrastructure.consumer import Consumer
 from shared.infrastructure.database import Database, ensure_database, url_of
 from shared.infrastructure.doors import Door
-from shared.infrastructure.event_log import EventLog
+from shared.infrastructure.event_log import EventLog, LogUnavailable
 from shared.infrastructure.event_log.embedded import EmbeddedLog
 from shared.infrastructure.event_log.kafka import KafkaLog
 from shared.infrastructure.event_store import FactReader, History
@@ -31,8 +31,10 @@ from shared.infrastructure.http.dead_letters import router as dead_letter_router
 from shared.infrastructure.jobs import Jobs
 from shared.infrastructure.migrate import STORE_MIGRATIONS, migrate, missing
 from shared.infrastructure.pauses import growing_pauses
+from shared.infrastructure.positions import hold_to
+from shared.infrastructure.publication import Publication, size_check
 from shared.infrastructure.reading import Reading, keep_reading
-from shared.infrastructure.relay import Publication, Relay
+from shared.infrastructure.relay import Relay
 from shared.infrastructure.settings import Settings
 from shared.infrastructure.store_readings import store_readings
 from shared.infrastructure.task import Task
@@ -99,6 +101,19 @@ async def prepare(definition: ServiceDefinition, settings: Settings, server: str
     return database
 
 
+async def check_log(definition: ServiceDefinition, settings: Settings, server: str) -> None:
+    """Raises AnotherLog where the service's places are of another log; one that is away is judged when it comes."""
+    database = Database(url_of(server, definition.name), name=f"dualbook-{definition.name}")
+    log = event_log(settings, server)
+    try:
+        await hold_to(database, await log.identity())
+    except LogUnavailable as error:
+        logger.warning("log is away", reason=str(error))
+    finally:
+        await log.stop()
+        await database.close()
+
+
 class RunningService:
     """One process of a service."""
 
@@ -114,6 +129,7 @@ class RunningService:
             [*definition.aggregates, dead_letters.AGGREGATE],
             definition.all_views,
             definition.on_stored,
+            fits=size_check(definition.publications),
         )
         self.relay = Relay(definition.name, database, log, definition.publications)
         self.desk = CommandDesk(database, self.handler, self.relay)
@@ -160,6 +176,7 @@ class RunningService:
         pauses = growing_pauses()
         while True:
             try:
+                await hold_to(self.database, await self.log.identity())
                 await self.log.start()
                 break
             except Exception as error:  # the log may be away for any reason: say so, wait, try again

@@ -17,7 +17,8 @@ from shared.infrastructure.embedded_postgres import EmbeddedPostgres
 from shared.infrastructure.http import serve as serve_http
 from shared.infrastructure.logging import configure_logging
 from shared.infrastructure.migrate import NewerSchema
-from shared.infrastructure.runtime import RunningService, ServiceDefinition, prepare
+from shared.infrastructure.positions import AnotherLog
+from shared.infrastructure.runtime import RunningService, ServiceDefinition, check_log, prepare
 from shared.infrastructure.settings import Misconfigured, Settings
 
 Define = Callable[[Settings], ServiceDefinition]
@@ -61,6 +62,7 @@ def serve(define: Define, settings: Settings, server: str) -> None:
     """Migrate, then listen until told to stop."""
     definition = define(settings)
     migrate(define, settings, server)
+    asyncio.run(check_log(definition, settings, server))
     running = RunningService.of(definition, settings, server)
     # A batch makes some ten thousand short-lived objects that no cycle holds; what was loaded at start stays for
     # good. Collecting either every few hundred allocations would cost a tenth of the time.
@@ -109,7 +111,7 @@ def _on_database(
 
 
 def run(name: str, define: Define) -> None:
-    """The command line; a wrong setting or a newer database is said on standard error and exits with 2."""
+    """The command line; a wrong setting, log or database is said on standard error and exits with 2."""
     app = typer.Typer(no_args_is_help=True, add_completion=False, help=f"The {name} service.")
 
     def command(work: Callable[[Settings, str], None]) -> None:
@@ -118,7 +120,7 @@ def run(name: str, define: Define) -> None:
             configure_logging(name, settings.log_level)
             with server_of(settings) as server:
                 work(settings, server)
-        except (Misconfigured, NewerSchema) as error:
+        except (Misconfigured, NewerSchema, AnotherLog) as error:
             print(error, file=sys.stderr)
             raise typer.Exit(2) from None
 

@@ -29,8 +29,7 @@ from shared.infrastructure.dead_letters import DeadLetterView
 from shared.infrastructure.event_log import Message, Partition, Record, shard_of
 from shared.infrastructure.event_store import FactReader, History
 from shared.infrastructure.migrate import STORE_MIGRATIONS, migrate
-from shared.infrastructure.publication import publish_as
-from shared.infrastructure.relay import Publication
+from shared.infrastructure.publication import Publication, publish_as, size_check
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Malformed, Refusal
 from shared.kernel.event import Origin, StoredEvent
@@ -217,7 +216,9 @@ PUBLICATIONS: Mapping[str, Publication] = {
 
 
 def handler_of(*more: View) -> CommandHandler:
-    return CommandHandler("jars", [AGGREGATE, dead_letters.AGGREGATE], [*VIEWS, *more])
+    return CommandHandler(
+        "jars", [AGGREGATE, dead_letters.AGGREGATE], [*VIEWS, *more], fits=size_check(PUBLICATIONS)
+    )
 
 
 def wish(command: Command, message_id: str | None = None, expected_version: int | None = None) -> Submission:
@@ -280,7 +281,7 @@ async def empty(database: Database) -> None:
         await connection.execute(text("SET LOCAL lock_timeout = '5s'"))
         await connection.execute(text("ALTER TABLE event DISABLE TRIGGER event_is_append_only"))
         await connection.execute(
-            text("TRUNCATE event, consumer_position, receipt, dead_letter, operation, jar")
+            text("TRUNCATE event, consumer_position, known_log, receipt, dead_letter, operation, jar")
         )
         await connection.execute(text("ALTER TABLE event ENABLE TRIGGER event_is_append_only"))
         await connection.execute(text("UPDATE shard SET position = 0, hash = ''"))

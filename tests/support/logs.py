@@ -180,6 +180,9 @@ class WatchedLog:
         self.fail_before = 0
         self.fail_after = 0
 
+    async def identity(self) -> str:
+        return await self._log.identity()
+
     async def start(self) -> None:
         await self._log.start()
 

@@ -14,7 +14,7 @@ from zlib import crc32
 
 import asyncpg
 import orjson
-from sqlalchemy import URL
+from sqlalchemy import URL, text
 
 from shared.infrastructure.database import Database, copy, driver_of, is_unavailable
 from shared.infrastructure.event_log.interface import (
@@ -24,6 +24,7 @@ from shared.infrastructure.event_log.interface import (
     Partition,
     Positions,
     Record,
+    check_size,
     shard_of,
 )
 from shared.infrastructure.event_store import now
@@ -42,6 +43,15 @@ class EmbeddedLog:
         self._partitions = partitions
         self._database = Database(url, name="event-log", pool_size=4)
 
+    async def identity(self) -> str:
+        await self.start()
+        try:
+            async with self._database.read() as connection:
+                found = await connection.execute(text("SELECT identity FROM log_identity"))
+                return f"embedded log {found.scalar_one()}"
+        except Exception as error:
+            raise _translated(error) from error
+
     async def start(self) -> None:
         try:
             await migrate(self._database, [MIGRATIONS])
@@ -52,6 +62,7 @@ class EmbeddedLog:
         await self._database.close()
 
     async def publish(self, topic: str, messages: Sequence[Message]) -> None:
+        check_size(topic, messages)
         if not messages:
             return
         by_partition: dict[int, list[Message]] = {}

@@ -19,6 +19,13 @@ PARTITIONS = 8
 same one. ``deploy/topics.yaml`` states it for Kafka."""
 
 
+LARGEST_MESSAGE_BYTES = 1_000_000
+"""Of key, value and headers; a little less than what a Kafka topic takes unless told otherwise (1 MiB a batch)."""
+DEAD_LETTER = ".dead-letter"
+LARGEST_DEAD_LETTER_BYTES = 4_000_000
+"""A dead letter is its message and the reason, so its topics (which end in ``DEAD_LETTER``) take more."""
+
+
 class Partition(NamedTuple):
     """One partition of a topic."""
 
@@ -34,6 +41,11 @@ class Message:
     value: bytes
     headers: Sequence[tuple[str, bytes]] = field(default_factory=tuple)
     partition: int | None = None
+
+    @property
+    def bytes(self) -> int:
+        """How large it is in the log."""
+        return len(self.key) + len(self.value) + sum(len(name) + len(text) for name, text in self.headers)
 
     @classmethod
     def of(cls, event: CloudEvent, key: str) -> "Message":
@@ -74,12 +86,18 @@ class LogConsumer(Protocol):
 class EventLog(Protocol):
     """A log of topics. Implementations raise LogUnavailable while the log is away."""
 
+    async def identity(self) -> str:
+        """The log's own name, the same for as long as its offsets mean the same. Needs no start."""
+
     async def start(self) -> None: ...
 
     async def stop(self) -> None: ...
 
     async def publish(self, topic: str, messages: Sequence[Message]) -> None:
-        """Append in the order given; returns when all are durable. May repeat after a failure, never loses."""
+        """Append in the order given; returns when all are durable. May repeat after a failure, never loses.
+
+        Raises MessageTooLarge, with nothing appended.
+        """
 
     async def subscribe(self, group: str, topics: Sequence[str], positions: Positions) -> LogConsumer:
         """Join ``group`` on ``topics``."""
@@ -90,6 +108,18 @@ class EventLog(Protocol):
 
 class LogUnavailable(Exception):
     """The log cannot be reached now; worth another try after a pause."""
+
+
+class MessageTooLarge(ValueError):
+    """The topic takes no message of this size; another try would not help."""
+
+
+def check_size(topic: str, messages: Sequence[Message]) -> None:
+    """Raises MessageTooLarge where one of the messages is larger than the topic takes."""
+    most = LARGEST_DEAD_LETTER_BYTES if topic.endswith(DEAD_LETTER) else LARGEST_MESSAGE_BYTES
+    size = max((message.bytes for message in messages), default=0)
+    if size > most:
+        raise MessageTooLarge(f"a message of {size:,} bytes is more than {topic} takes: at most {most:,}")
 
 
 @lru_cache(maxsize=1 << 17)

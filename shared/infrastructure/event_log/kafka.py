@@ -15,12 +15,14 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 
 from shared.infrastructure.event_log.interface import (
+    DEAD_LETTER,
     PARTITIONS,
     LogUnavailable,
     Message,
     Partition,
     Positions,
     Record,
+    check_size,
     shard_of,
 )
 
@@ -28,7 +30,6 @@ logger = structlog.get_logger()
 
 _LARGEST_BATCH_BYTES = 512 * 1024
 _LARGEST_MESSAGE_BYTES = 4 * 1024 * 1024
-_DEAD_LETTER = ".dead-letter"
 _MOST_COPIES = 3
 _PATIENCE_SECONDS = 10.0
 """How long the log may be silent before it counts as away. aiokafka itself would wait, often without end."""
@@ -42,11 +43,22 @@ class KafkaLog:
 
     def __init__(self, bootstrap: str, topics: Sequence[str], partitions: int = PARTITIONS) -> None:
         self._bootstrap = bootstrap
-        self._topics = [*topics, *(topic + _DEAD_LETTER for topic in topics)]
+        self._topics = [*topics, *(topic + DEAD_LETTER for topic in topics)]
         self._partitions = partitions
         self._producer: AIOKafkaProducer | None = None
         self._reader: AIOKafkaConsumer | None = None
         self._replacing = asyncio.Lock()
+
+    async def identity(self) -> str:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await admin.start()
+                return f"Kafka cluster {(await admin.describe_cluster())['cluster_id']}"
+        except (KafkaError, OSError) as error:
+            raise LogUnavailable(f"{type(error).__name__}: {error}") from error
+        finally:
+            await admin.close()
 
     async def start(self) -> None:
         try:
@@ -100,12 +112,13 @@ class KafkaLog:
 
     def _topic(self, name: str, copies: int) -> NewTopic:
         config = {"retention.ms": "-1"}
-        if not name.endswith(_DEAD_LETTER):
+        if not name.endswith(DEAD_LETTER):
             return NewTopic(name, self._partitions, copies, topic_configs=config)
         config["max.message.bytes"] = str(_LARGEST_MESSAGE_BYTES)  # and a reason beside it
         return NewTopic(name, 1, copies, topic_configs=config)
 
     async def publish(self, topic: str, messages: Sequence[Message]) -> None:
+        check_size(topic, messages)
         if not messages:
             return
         producer = self._producer

@@ -7,21 +7,33 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Seque
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as some
 from sqlalchemy import text
 
 from shared.infrastructure import consumer as consumer_module
+from shared.infrastructure import publication
 from shared.infrastructure.command_handler import Duplicate
 from shared.infrastructure.consumer import Consumer
 from shared.infrastructure.database import Database, url_of
-from shared.infrastructure.event_log import EventLog, Message, Partition, Record
+from shared.infrastructure.dead_letters import original
+from shared.infrastructure.event_log import (
+    LARGEST_DEAD_LETTER_BYTES,
+    EventLog,
+    Message,
+    Partition,
+    Record,
+    interface,
+)
 from shared.infrastructure.event_log.embedded import EmbeddedLog
-from shared.infrastructure.relay import Relay
+from shared.infrastructure.relay import Relay, backlog
+from shared.kernel.event import StoredEvent
 from tests.support.aggregate import (
     CURSED,
     DOORS,
+    EVENTS_TOPIC,
     PUBLICATIONS,
     TOPIC,
     Put,
@@ -336,6 +348,85 @@ async def test_no_message_however_odd_holds_up_the_next_one(
     async with running(consumer):
         await read_up(consumer)
     assert (await contents(jars))["good"] == 1
+
+
+class CollidingView:
+    """A view whose writers meet others so many times before they get through."""
+
+    tables = ()
+
+    def __init__(self, errors: Sequence[Exception]) -> None:
+        self.errors = list(errors)
+
+    async def project(self, connection: object, events: Sequence[StoredEvent]) -> None:
+        if self.errors and any(event.type == "CoinsPut" for event in events):
+            raise self.errors.pop()
+
+
+@pytest.mark.parametrize("error", [asyncpg.DeadlockDetectedError, asyncpg.SerializationError])
+async def test_however_often_writers_collide_their_messages_are_not_given_up(
+    jars: Database, embedded_log: EmbeddedLog, error: type[Exception]
+) -> None:
+    view = CollidingView([error("others were there") for _ in range(40)])
+    await embedded_log.publish(TOPIC, puts(3))
+    consumer = Consumer("jars", jars, embedded_log, handler_of(view), DOORS)
+    async with running(consumer):
+        await read_up(consumer)
+    assert view.errors == []
+    assert await rows_of(jars, "SELECT count(*) FROM event") == [(3,)]
+    assert await dead_letters(jars) == []
+
+
+async def test_a_message_with_a_fault_of_its_own_is_given_up_after_three_tries_collisions_not_counted(
+    jars: Database, embedded_log: EmbeddedLog
+) -> None:
+    own, others = ZeroDivisionError("its own"), asyncpg.DeadlockDetectedError("others were there")
+    await embedded_log.publish(TOPIC, puts(1))
+    view = CollidingView([own, own, others, others, others, others, own])
+    consumer = Consumer("jars", jars, embedded_log, handler_of(view), DOORS)
+    async with running(consumer):
+        await read_up(consumer)
+    assert await dead_letters(jars) == [("m0", "unexpected error: ZeroDivisionError", 3)]
+
+
+async def test_a_message_whose_event_the_log_would_not_take_is_refused_and_stops_nobody(
+    jars: Database, embedded_log: EmbeddedLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interface, "LARGEST_MESSAGE_BYTES", 500)
+    monkeypatch.setattr(publication, "_SURELY_FITS", 100)
+    messages = [
+        message_of(Put("a", 1), "m1"),
+        message_of(Put("v" * 400, 1), "m2"),
+        message_of(Put("a", 2), "m3"),
+    ]
+    await deliver(consumer_of(jars, embedded_log), records_of(messages))
+    async with jars.read() as connection:
+        await Relay("jars", jars, embedded_log, PUBLICATIONS).publish_once(connection)
+    assert await backlog(jars) == 0
+    [(event_id, reason, _)] = await dead_letters(jars)
+    assert event_id == "m2"
+    assert reason.startswith("data: CoinsPut would be too large to publish: ")
+    assert reason.endswith(" (event-fits-the-log)")
+    told = [record.headers["ce_type"] for record in await read_all(embedded_log, EVENTS_TOPIC)]
+    assert told == [b"CoinsPut", b"CoinsPut"]
+    assert await contents(jars) == {"a": 3}
+
+
+async def test_a_dead_letter_that_no_topic_takes_is_told_by_its_reason_and_kept_whole(
+    jars: Database, embedded_log: EmbeddedLog
+) -> None:
+    consumer = consumer_of(jars, embedded_log)
+    vast = Message(b"k", b"no JSON" + b"x" * LARGEST_DEAD_LETTER_BYTES)
+    await deliver(consumer, records_of([vast]))
+    relay = Relay("jars", jars, embedded_log, PUBLICATIONS)
+    async with jars.read() as connection:
+        await relay.publish_once(connection)
+        kept = await original(connection, f"{TOPIC}.0.0")
+    assert kept.value == vast.value
+    [record] = await read_all(embedded_log, f"{TOPIC}.dead-letter")
+    assert record.value == b""
+    assert record.headers["dl_reason"].startswith(b"message: is not JSON")
+    assert record.headers["dl_left_out"].endswith(f": {TOPIC}.0.0".encode())
 
 
 async def test_a_dead_letter_is_published_with_the_original_message_and_the_reason(

@@ -10,10 +10,13 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from shared.infrastructure.event_log import (
+    LARGEST_DEAD_LETTER_BYTES,
+    LARGEST_MESSAGE_BYTES,
     PARTITIONS,
     EventLog,
     LogUnavailable,
     Message,
+    MessageTooLarge,
     Partition,
     Record,
     kafka,
@@ -47,6 +50,37 @@ def numbered(count: int, key: str = "", partition: int | None = None) -> list[Me
 
 def values(records: Sequence[Record]) -> list[bytes]:
     return [record.value for record in records]
+
+
+# --- whose places are whose ---
+
+
+async def test_a_log_has_a_name_of_its_own_that_every_process_finds(
+    event_log: EventLog, embedded_log: EventLog, topic: str
+) -> None:
+    beside = another(event_log)
+    assert await event_log.identity() == await event_log.identity() == await beside.identity()
+    await beside.stop()
+    if type(event_log) is not type(embedded_log):
+        assert await event_log.identity() != await embedded_log.identity()
+
+
+# --- how large a record may be ---
+
+
+@pytest.mark.parametrize(
+    ("ending", "most"), [("", LARGEST_MESSAGE_BYTES), (".dead-letter", LARGEST_DEAD_LETTER_BYTES)]
+)
+async def test_a_message_is_as_large_as_its_topic_takes_and_no_larger(
+    event_log: EventLog, topic: str, ending: str, most: int
+) -> None:
+    headers = [("dl_reason", b"r" * 10_000)]
+    fits = Message(b"k" * 256, b"x" * (most - 10_000 - 256 - len("dl_reason")), headers, 0)
+    await event_log.publish(topic + ending, [fits])
+    with pytest.raises(MessageTooLarge, match=f"at most {most:,}"):
+        await event_log.publish(topic + ending, [fits, Message(fits.key, fits.value + b"x", headers, 0)])
+    await event_log.publish(topic + ending, [Message(b"k", b"behind", (), 0)])
+    assert values(await read_all(event_log, topic + ending)) == [fits.value, b"behind"]
 
 
 # --- where a record lies ---

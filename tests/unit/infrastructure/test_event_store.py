@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from shared.infrastructure.event_log import PARTITIONS, shard_of
 from shared.infrastructure.event_store import Appender, Head, chain, first_break, new_id, shard_of_stream
@@ -82,6 +84,22 @@ def test_an_event_carries_its_fact_and_where_it_comes_from() -> None:
     assert (event.event_id, event.business_date, event.recorded_at) == ("e1", DAY, NOW)
     assert (event.cause, event.actor, event.metadata) == ("wishes/0/1", "bob", '{"time": "now"}')
     assert HISTORY.to_event(event._asdict()) == event
+
+
+@given(some.lists(some.integers(0, 9), max_size=12), some.integers(0, 12))
+def test_what_is_taken_back_has_never_been_added(jars: list[int], number: int) -> None:
+    number = min(number, len(jars))
+    undone, never = appender(), appender()
+    for n, jar in enumerate(jars):
+        undone.add(f"e{n}", put(f"jar{jar}"), ORIGIN)
+    undone.take_back(number)
+    for n, jar in enumerate(jars[: len(jars) - number]):
+        never.add(f"e{n}", put(f"jar{jar}"), ORIGIN)
+    assert undone.events == never.events
+    for one in (undone, never):
+        for jar in range(10):
+            one.add(f"last{jar}", put(f"jar{jar}"), ORIGIN)
+    assert undone.events == never.events
 
 
 def test_shards_have_chains_of_their_own() -> None:
