@@ -34,8 +34,10 @@ class _Request:
     receipt: ReceiptKey | None
     done: asyncio.Future[tuple[Answer, list[StoredEvent]]]
 
-    def succeed(self, answer: Answer, events: list[StoredEvent]) -> None:
-        if not self.done.done():  # the caller may have gone
+    def settle(self, answer: Answer | Exception, events: list[StoredEvent]) -> None:
+        if isinstance(answer, Exception):
+            self.fail(answer)
+        elif not self.done.done():  # the caller may have gone
             self.done.set_result((answer, events))
 
     def fail(self, error: BaseException) -> None:
@@ -107,7 +109,7 @@ class CommandDesk:
             try:
                 async with self.database.begin() as connection:
                     [(answer, events)] = await self._in_one(connection, [request], alone=True)
-                request.succeed(*_succeeded(answer, events))
+                request.settle(answer, events)
                 return
             except Exception as error:
                 if not is_conflict(error) or attempt == _TRIES:
@@ -116,7 +118,7 @@ class CommandDesk:
 
     async def _together(self, batch: Sequence[_Request]) -> bool:
         """One transaction for all; False, with nothing done, when they must be worked one by one."""
-        keys = [_identity(request.receipt) for request in batch if request.receipt is not None]
+        keys = [request.receipt.identity for request in batch if request.receipt is not None]
         if len(set(keys)) < len(keys):
             return False  # the same request twice: the second is to find the first one's receipt
         try:
@@ -127,22 +129,22 @@ class CommandDesk:
                 raise
             return False
         for request, (answer, events) in zip(batch, answers, strict=True):
-            if isinstance(answer, Exception):
-                request.fail(answer)
-            else:
-                request.succeed(answer, events)
+            request.settle(answer, events)
         return True
 
     async def _in_one(
         self, connection: AsyncConnection, batch: Sequence[_Request], *, alone: bool
     ) -> list[tuple[Answer | Exception, list[StoredEvent]]]:
         """Answer, or error, and events of each request."""
-        keyed = [(request, request.receipt) for request in batch if request.receipt is not None]
-        keyed.sort(key=lambda pair: _identity(pair[1]))  # each find locks: one order for all
-        earlier = {request: await receipts.find(connection, receipt) for request, receipt in keyed}
-        fresh = [request for request in batch if earlier.get(request) is None]
+        known = await receipts.find(connection, [one.receipt for one in batch if one.receipt is not None])
+        earlier = {
+            one: known[one.receipt] for one in batch if one.receipt is not None and one.receipt in known
+        }
+        fresh = [request for request in batch if request not in earlier]
         outcomes = await self.handler.work(connection, [one for each in fresh for one in each.submissions])
-        answers: dict[_Request, tuple[Answer | Exception, list[StoredEvent]]] = {}
+        answers: dict[_Request, tuple[Answer | Exception, list[StoredEvent]]]
+        answers = {request: (answer, []) for request, answer in earlier.items()}
+        kept: dict[ReceiptKey, Answer] = {}
         for request in fresh:
             mine, outcomes = outcomes[: len(request.submissions)], outcomes[len(request.submissions) :]
             events = [event for outcome in mine if isinstance(outcome, Accepted) for event in outcome.events]
@@ -157,22 +159,9 @@ class CommandDesk:
                 continue
             answers[request] = answer, events
             if request.receipt is not None:
-                await receipts.keep(connection, request.receipt, answer)
-        return [answers.get(request) or _found(earlier[request]) for request in batch]
-
-
-def _identity(receipt: ReceiptKey) -> tuple[str, str, str]:
-    return receipt.subject, receipt.route, receipt.idempotency_key
-
-
-def _found(answer: Answer | None) -> tuple[Answer, list[StoredEvent]]:
-    assert answer is not None  # a request is fresh or has a receipt
-    return answer, []
-
-
-def _succeeded(answer: Answer | Exception, events: list[StoredEvent]) -> tuple[Answer, list[StoredEvent]]:
-    assert not isinstance(answer, Exception)  # alone, an error is raised and rolls back
-    return answer, events
+                kept[request.receipt] = answer
+        await receipts.keep(connection, kept)
+        return [answers[request] for request in batch]
 
 
 def accepted(outcomes: Sequence[Outcome]) -> Accepted:

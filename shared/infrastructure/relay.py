@@ -34,6 +34,14 @@ _UNPUBLISHED = """
     FROM event WHERE shard = $1 AND position > $2 ORDER BY position LIMIT $3
 """
 
+
+_REMEMBER = """
+    UPDATE relay_position SET position = reached.position
+    FROM unnest($1::smallint[], $2::bigint[]) AS reached (shard, position)
+    WHERE relay_position.shard = reached.shard
+"""
+
+
 class Relay:
     """Publishes the types of event that ``publications`` names; the others are the service's own affair."""
 
@@ -136,23 +144,32 @@ class Relay:
             await connection.invalidate()  # closing the session is the one sure way to give up its lock
 
     async def publish_once(self, connection: AsyncConnection) -> int:
-        """Publish one batch of each shard that has something new; returns how many events were passed."""
+        """Publish one batch of each shard that has something new; returns how many events were passed.
+
+        Shards that have little new go together: each publication and each place remembered waits for a disk.
+        """
         driver = await driver_of(connection)
         behind = await driver.fetch(
             "SELECT shard, relay_position.position FROM relay_position JOIN shard USING (shard) "
             "WHERE shard.position > relay_position.position ORDER BY shard"
         )
-        passed = 0
-        for shard, position in behind:
-            rows = await driver.fetch(_UNPUBLISHED, shard, position, _BATCH)
-            await self._publish(rows)
-            reached = rows[-1]["position"]
-            await driver.execute("UPDATE relay_position SET position = $2 WHERE shard = $1", shard, reached)
-            passed += len(rows)
-            async with self._moved:
-                self._positions[shard] = reached
-                self._moved.notify_all()
+        passed, rows = 0, list[Mapping[str, Any]]()
+        for index, (shard, position) in enumerate(behind, 1):
+            rows += await driver.fetch(_UNPUBLISHED, shard, position, _BATCH)
+            if len(rows) >= _BATCH or index == len(behind):
+                await self._pass(connection, rows)
+                passed, rows = passed + len(rows), []
         return passed
+
+    async def _pass(self, connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Publish rows, each shard's in order, and remember how far that is."""
+        await self._publish(rows)
+        reached = {row["shard"]: row["position"] for row in rows}
+        driver = await driver_of(connection)
+        await driver.execute(_REMEMBER, list(reached), list(reached.values()))
+        async with self._moved:
+            self._positions.update(reached)
+            self._moved.notify_all()
 
     async def _publish(self, rows: Sequence[Mapping[str, Any]]) -> None:
         by_topic: dict[str, list[Message]] = {}
