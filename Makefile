@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.set-up
+PROMTOOL := $(if $(CI),promtool,$(shell command -v promtool))
 RULES := $(addprefix tests/unit/,kernel assignment ledger appraisal)
 # processes that share a suite, file by file, the longest (end to end) first; each has its own PostgreSQL and Kafka
 TEST_PROCESSES ?= 3
@@ -10,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-load
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-kafka kafka test unit integration end-to-end check format coverage bench bench-close bench-assignment bench-appraisal contracts lock clean
+.PHONY: help setup run run-kafka kafka test unit integration end-to-end check alerts format coverage bench bench-close bench-assignment bench-appraisal contracts lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -45,13 +46,19 @@ integration: setup ## the tests on real PostgreSQL and Kafka
 end-to-end: setup ## the tests with the services as processes
 	$(PYTEST) tests/end_to_end
 
-check: setup ## format, lint, types, import rules, contracts, coverage of the rules
+check: setup ## format, lint, types, import rules, contracts, alerts, coverage of the rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m deploy.local.contracts --check
+	$(if $(PROMTOOL),$(MAKE) --no-print-directory alerts,@echo "alerts: not checked, as there is no promtool here")
 	$(MAKE) --no-print-directory coverage
+
+alerts: ## every alert fires when it must and not when it must not (needs promtool: Debian package prometheus)
+	promtool check config deploy/prometheus/prometheus.yml
+	promtool check rules deploy/prometheus/rules/*.yml
+	promtool test rules deploy/prometheus/tests/*.yml
 
 coverage: setup ## every branch of the pure rules is covered by unit tests
 	$(BIN)/coverage run --data-file=.coverage.rules --source=shared/kernel,services -m pytest -q $(RULES)

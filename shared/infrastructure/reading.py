@@ -20,7 +20,7 @@ PAUSE_SECONDS = 15.0
 
 READ = gauge(
     "dualbook_reading_read_timestamp_seconds",
-    "When a group of gauges was read from the database last.",
+    "When a group of gauges was read from the database last; 0 where it never was.",
     ("service", "reading"),
 )
 
@@ -53,6 +53,8 @@ async def read_all(service: str, database: Database, readings: Sequence[Reading]
 
 async def keep_reading(service: str, database: Database, readings: Sequence[Reading]) -> None:
     """Read until cancelled."""
+    for reading in readings:
+        READ.labels(service, reading.name)
     while True:
         await read_all(service, database, readings)
         await asyncio.sleep(PAUSE_SECONDS)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import cast
 
+from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from shared.infrastructure.command_desk import CommandDesk
@@ -42,11 +43,12 @@ async def worked(troubles: Iterator[Exception | None]) -> tuple[Task, list[str],
 async def test_a_task_is_fine_until_it_fails_and_again_when_it_has_worked() -> None:
     task, said, logged = await worked(iter([None, OSError("away"), ValueError("odd"), None]))
     assert said == [FINE, FINE, "OSError: away", "ValueError: odd", FINE]
-    assert task.trouble == FINE
+    assert (task.trouble, REGISTRY.get_sample_value("dualbook_task_failed", {"task": "trial"})) == (FINE, 0)
     assert logged == ["error: task failed"] * 2
 
 
 async def test_a_task_that_fails_for_good_says_so_and_goes_on_trying() -> None:
     task, _, logged = await worked(iter([ValueError("odd")] * 3))
     assert task.trouble == "ValueError: odd"
+    assert REGISTRY.get_sample_value("dualbook_task_failed", {"task": "trial"}) == 1
     assert len(logged) == 3
