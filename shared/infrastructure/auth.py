@@ -19,7 +19,8 @@ from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.security.base import SecurityBase
 from structlog.contextvars import bind_contextvars
 
-from shared.infrastructure.keys import EmbeddedKey, IssuerKeys, signing_key
+from shared.infrastructure.embedded_keys import TOKEN_LIFETIME, EmbeddedKeys, key_id, signing_key
+from shared.infrastructure.keys import IssuerKeys
 from shared.infrastructure.settings import Settings, is_loopback
 
 EMBEDDED_ISSUER = EMBEDDED_AUDIENCE = "urn:dualbook:embedded"
@@ -76,13 +77,13 @@ class Authenticator:
     """Verifies bearer tokens: of the configured OIDC issuer, or else those signed with the embedded key."""
 
     def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self._keys: EmbeddedKey | IssuerKeys
+        self._keys: EmbeddedKeys | IssuerKeys
         if settings.oidc_issuer is not None:
             self._issuer, self._audience = settings.oidc_issuer, settings.oidc_audience
             self._keys, self._leeway = IssuerKeys(settings.oidc_issuer, transport), 30
         else:
             self._issuer, self._audience = EMBEDDED_ISSUER, EMBEDDED_AUDIENCE
-            self._keys, self._leeway = EmbeddedKey(settings.data), 0
+            self._keys, self._leeway = EmbeddedKeys(settings.data), 0
         self._remembered: dict[str, tuple[float, Principal]] = {}
 
     async def authenticate(self, authorization: str | None) -> Principal:
@@ -152,7 +153,7 @@ def issue_token(
     data: Path,
     roles: Iterable[Role],
     subject: str,
-    lifetime: timedelta = timedelta(days=1),
+    lifetime: timedelta = TOKEN_LIFETIME,
     department: str | None = None,
 ) -> str:
     """A token of the embedded issuer, for services on the same data folder; makes the key if need be."""
@@ -167,7 +168,8 @@ def issue_token(
     }
     if department is not None:
         claims["department"] = department
-    return jwt.encode(claims, signing_key(data), algorithm="ES256")
+    key = signing_key(data)
+    return jwt.encode(claims, key, algorithm="ES256", headers={"kid": key_id(key.public_key())})
 
 
 class Gate(SecurityBase):

@@ -4,7 +4,7 @@ Rows are written through the driver's COPY inside SQLAlchemy's transaction, whic
 row inserts; everything else is ordinary SQLAlchemy Core.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -75,7 +75,10 @@ def is_collision(error: BaseException) -> bool:
 class Database:
     """The database of one service."""
 
-    def __init__(self, url: URL, *, name: str, pool_size: int = 12) -> None:
+    def __init__(
+        self, url: URL, *, name: str, pool_size: int = 12, carried: Mapping[str, object] | None = None
+    ) -> None:
+        """``carried`` is found again in every connection's ``info``."""
         self.url = url
         self.engine: AsyncEngine = create_async_engine(
             url,
@@ -88,6 +91,7 @@ class Database:
             },
         )
         event.listen(self.engine.sync_engine, "checkout", _refuse_the_dead)
+        event.listen(self.engine.sync_engine, "connect", lambda _, record: record.info.update(carried or {}))
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:

@@ -1,26 +1,16 @@
-"""The keys that prove a token: one pair in the data folder, or those an OIDC issuer publishes."""
+"""The keys that prove a token: those that an OIDC issuer publishes."""
 
 import asyncio
-import os
-import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import httpx
 import jwt
 import structlog
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from shared.infrastructure.settings import Misconfigured, is_trustworthy
+from shared.infrastructure.settings import is_trustworthy
 
 KEYS_LIVE_SECONDS = 600.0
 """Published keys are fetched again after this time, so that a withdrawn one loses its force."""
@@ -39,52 +29,6 @@ log = structlog.get_logger()
 
 class IssuerUnavailable(Exception):
     """The token issuer cannot be reached now, so nobody unknown can be verified. Over HTTP: 503."""
-
-
-def signing_key(data: Path) -> ec.EllipticCurvePrivateKey:
-    """The embedded issuer's private key, made on first use. All processes on one data folder get the same."""
-    path = data / "keys" / "signing.pem"
-    if not path.exists():
-        _create(path)
-    if path.stat().st_mode & 0o077:
-        raise Misconfigured(f"{path}: others can read the signing key; make it chmod 600 or delete it")
-    key = load_pem_private_key(path.read_bytes(), password=None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise Misconfigured(f"{path}: is not an ECDSA P-256 private key")
-    return key
-
-
-def _create(path: Path) -> None:
-    """Write a complete draft (mode 0600 from the start), then link it into place.
-
-    The first process to link wins, and none ever sees half a file.
-    """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
-        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-    )
-    descriptor, draft = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(descriptor)
-        with suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        Path(draft).unlink()
-
-
-class EmbeddedKey:
-    """The public half of the key in the data folder."""
-
-    algorithms = ("ES256",)
-
-    def __init__(self, data: Path) -> None:
-        self._key = signing_key(data).public_key()
-
-    async def key_for(self, _header: Mapping[str, Any]) -> ec.EllipticCurvePublicKey:
-        return self._key
 
 
 class IssuerKeys:

@@ -29,6 +29,7 @@ from shared.infrastructure.event_store import FactReader, History
 from shared.infrastructure.http import create_app
 from shared.infrastructure.http.dead_letters import router as dead_letter_router
 from shared.infrastructure.jobs import Jobs
+from shared.infrastructure.keyring import ON_CONNECTIONS, Keyring
 from shared.infrastructure.migrate import STORE_MIGRATIONS, migrate, missing
 from shared.infrastructure.pauses import growing_pauses
 from shared.infrastructure.positions import hold_to
@@ -91,13 +92,23 @@ def event_log(settings: Settings, server: str) -> EventLog:
     return EmbeddedLog(url_of(server, EVENT_LOG_DATABASE))
 
 
+def database_of(definition: ServiceDefinition, settings: Settings, server: str) -> Database:
+    """The service's own database, whose connections carry the keys that wrap keys. Raises Misconfigured."""
+    carried = {ON_CONNECTIONS: Keyring(settings.personal_key_file)}
+    return Database(url_of(server, definition.name), name=f"dualbook-{definition.name}", carried=carried)
+
+
 async def prepare(definition: ServiceDefinition, settings: Settings, server: str) -> Database:
     """The service's database, created and migrated where need be."""
     await ensure_database(server, definition.name)
     if settings.kafka is None:
         await ensure_database(server, EVENT_LOG_DATABASE)
-    database = Database(url_of(server, definition.name), name=f"dualbook-{definition.name}")
-    await migrate(database, definition.locations)
+    database = database_of(definition, settings, server)
+    try:
+        await migrate(database, definition.locations)
+    except BaseException:
+        await database.close()
+        raise
     return database
 
 
@@ -146,8 +157,9 @@ class RunningService:
     @classmethod
     def of(cls, definition: ServiceDefinition, settings: Settings, server: str) -> "RunningService":
         """The service on a server whose databases are prepared."""
-        database = Database(url_of(server, definition.name), name=f"dualbook-{definition.name}")
-        return cls(definition, settings, database, event_log(settings, server))
+        return cls(
+            definition, settings, database_of(definition, settings, server), event_log(settings, server)
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

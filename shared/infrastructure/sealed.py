@@ -3,7 +3,8 @@
 Events are kept for ever, chained by hashes and copied into views and backups; a name in them could never be
 taken back. So they carry it as a sealed text (AES-256-GCM), and its key lies in the table ``personal_key``,
 which is no view and no event. Erasing a person's data is deleting that one row: every sealed text of theirs,
-wherever it was copied to, is noise from then on, while hash chain, replay and verify do not notice.
+wherever it was copied to, is noise from then on, while hash chain, replay and verify do not notice. The keys
+themselves are wrapped where there is a key to wrap them with (``keyring``).
 """
 
 import os
@@ -14,6 +15,8 @@ import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.infrastructure.keyring import ON_CONNECTIONS, Keyring
 
 _SCHEME = "v1."
 _KEY_BITS, _NONCE_BYTES = 256, 12
@@ -43,7 +46,8 @@ async def keys_for(connection: AsyncConnection, owners: Collection[str]) -> dict
     In the transaction that writes the first event, with the stream's shard locked. Absent is who was erased:
     a new key would make them look as if they were not.
     """
-    wanted = sorted(set(owners))
+    wanted, keyring = sorted(set(owners)), _keyring(connection)
+    fresh = [keyring.wrap(owner, AESGCM.generate_key(_KEY_BITS)) for owner in wanted]
     await connection.execute(
         text(
             "INSERT INTO personal_key (owner, key) "
@@ -52,7 +56,7 @@ async def keys_for(connection: AsyncConnection, owners: Collection[str]) -> dict
             "WHERE NOT EXISTS (SELECT FROM event WHERE event.stream = fresh.owner) "
             "ON CONFLICT (owner) DO NOTHING"
         ),
-        {"owners": wanted, "keys": [AESGCM.generate_key(_KEY_BITS) for _ in wanted]},
+        {"owners": wanted, "keys": fresh},
     )
     return await keys_of(connection, wanted)
 
@@ -62,7 +66,44 @@ async def keys_of(connection: AsyncConnection, owners: Collection[str]) -> dict[
     rows = await connection.execute(
         text("SELECT owner, key FROM personal_key WHERE owner = ANY(:owners)"), {"owners": list(owners)}
     )
-    return {row.owner: row.key for row in rows}
+    keyring = _keyring(connection)
+    return {row.owner: keyring.unwrap(row.owner, row.key) for row in rows}
+
+
+def _keyring(connection: AsyncConnection) -> Keyring:
+    """What the service's connections carry; elsewhere keys are kept as they are."""
+    keyring = connection.info.get(ON_CONNECTIONS)
+    return keyring if isinstance(keyring, Keyring) else Keyring()
+
+
+async def rewrap(connection: AsyncConnection, after: str, limit: int) -> tuple[str | None, int]:
+    """Wrap the keys of the next owners with the keyring's first key; the last of these owners, and how many changed.
+
+    None where there is nobody behind ``after``. No sealed text is touched, and nobody who is erased meanwhile comes
+    back.
+    """
+    keyring = _keyring(connection)
+    rows = await connection.execute(
+        text(
+            "SELECT owner, key FROM personal_key WHERE owner > :after ORDER BY owner LIMIT :limit FOR UPDATE"
+        ),
+        {"after": after, "limit": limit},
+    )
+    found = {row.owner: row.key for row in rows}
+    changed = {
+        owner: keyring.wrap(owner, keyring.unwrap(owner, kept))
+        for owner, kept in found.items()
+        if not keyring.is_current(kept)
+    }
+    await connection.execute(
+        text(
+            "UPDATE personal_key SET key = fresh.key "
+            "FROM unnest(cast(:owners AS text[]), cast(:keys AS bytea[])) AS fresh (owner, key) "
+            "WHERE personal_key.owner = fresh.owner"
+        ),
+        {"owners": list(changed), "keys": list(changed.values())},
+    )
+    return next(reversed(found), None), len(changed)
 
 
 async def unsealed(connection: AsyncConnection, sealed: Mapping[str, str]) -> dict[str, dict[str, str]]:

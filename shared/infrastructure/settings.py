@@ -74,6 +74,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     oidc_issuer: Annotated[str, AfterValidator(_issuer)] | None = None
     oidc_audience: str | None = None
+    personal_key_file: Path | None = None
+    """Keys that wrap the keys of persons, one a line; unset: these are kept as they are."""
     base_currency: str = Field(default="CNY", pattern=r"^[A-Z]{3}$")
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(str.lower)] = "info"
 

@@ -23,7 +23,7 @@ from shared.infrastructure.event_log import Message, Record
 from shared.infrastructure.event_log.embedded import EmbeddedLog
 from shared.infrastructure.positions import stored_positions
 from shared.infrastructure.relay import backlog
-from shared.infrastructure.runtime import RunningService, ServiceDefinition, prepare
+from shared.infrastructure.runtime import RunningService, ServiceDefinition, database_of, prepare
 from shared.infrastructure.settings import Settings
 from tests.support.databases import fresh_name
 
@@ -183,7 +183,7 @@ async def running_service(
     log = EmbeddedLog(url_of(postgres_url, log_name))
     await log.start()  # so that a test need not wait for it
     service = RunningService(
-        definition, wanted, Database(url_of(postgres_url, own), name=f"dualbook-{definition.name}"), log
+        definition, wanted, database_of(replace(definition, name=own), wanted, postgres_url), log
     )
     app = service.app()
     async with app.router.lifespan_context(app), AsyncExitStack() as clients:

@@ -23,7 +23,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from shared.infrastructure import auth, keys
 from shared.infrastructure.auth import Authenticator, Principal, Role, Unauthenticated, issue_token
-from shared.infrastructure.keys import IssuerUnavailable, signing_key
+from shared.infrastructure.embedded_keys import signing_key
+from shared.infrastructure.keys import IssuerUnavailable
 from shared.infrastructure.settings import Misconfigured, Settings
 
 ISSUER, AUDIENCE = "https://id.bank.example/realms/bank", "dualbook"
