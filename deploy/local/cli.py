@@ -1,4 +1,4 @@
-"""The ``dualbook`` command: run | token | import | simulate | close | replay | verify | backup | restore | status."""
+"""The ``dualbook`` command: the system on one machine, facts brought in, months closed, and what its operators do."""
 
 import asyncio
 import sys

@@ -14,6 +14,7 @@ from deploy.local.events_file import EventsFileError
 from deploy.local.processes import ServiceFailed
 from deploy.operations.clients import OperationFailed
 from shared.infrastructure import service_command
+from shared.infrastructure.keyring import KeyMissing
 from shared.infrastructure.logging import configure_logging
 from shared.infrastructure.migrate import NewerSchema
 from shared.infrastructure.settings import Misconfigured, Settings
@@ -21,6 +22,7 @@ from shared.kernel.errors import Malformed
 
 MENDABLE = (
     Misconfigured,
+    KeyMissing,
     NewerSchema,
     OperationFailed,
     DeliveryStopped,

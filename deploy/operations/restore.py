@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deploy.operations.clients import Client, OperationFailed, find_client
 from deploy.operations.copying import load
-from deploy.operations.maintenance import databases_of, maintenance, version_of
+from deploy.operations.maintenance import databases_of, maintenance, migrations_of, version_of
 from deploy.operations.manifest import DatabasePart, Manifest, Name, ShardHead, check_files, read_manifest
 from deploy.operations.resuming import Resuming, ends_of_log, prepare_to_resume, resuming
 from shared.infrastructure.chain import heads
 from shared.infrastructure.database import Database, ensure_database, sqlstate, url_of
+from shared.infrastructure.migrate import unknown
 from shared.infrastructure.service_command import progress_bar
 from shared.infrastructure.settings import SERVICES, Settings
 
@@ -26,6 +27,7 @@ _NOT_ALLOWED = "42501"
 async def restore(settings: Settings, server: str, folder: Path) -> Manifest:
     """Restore the backup in the folder, unless that is done already. Raises OperationFailed."""
     manifest = read_manifest(folder)
+    _check_migrations(settings, manifest)
     async with maintenance(server) as connection:
         alone = await connection.execute(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK})
         if not alone.scalar_one():
@@ -58,6 +60,15 @@ async def restore(settings: Settings, server: str, folder: Path) -> Manifest:
 
 def _draft(name: str) -> str:
     return f"{name}_restoring"
+
+
+def _check_migrations(settings: Settings, manifest: Manifest) -> None:
+    for name, locations in migrations_of(settings).items():
+        part = manifest.databases.get(name)  # type: ignore[call-overload]  # a name is just a string to it
+        if part is not None and (newer := unknown(part.migrations, locations)):
+            raise OperationFailed(
+                f"{name}: the backup is of a newer version, which made {', '.join(newer)}: restore it with that version"
+            )
 
 
 def _client(manifest: Manifest, version: int) -> Client:
@@ -130,7 +141,8 @@ async def _hold_to(name: str, part: DatabasePart, database: Database) -> None:
         migrations = await connection.execute(text("SELECT version_num FROM alembic_version ORDER BY 1"))
         if list(migrations.scalars()) != part.migrations:
             raise OperationFailed(f"{name}: the restored migrations are not those of the manifest")
-        found = await heads(connection) if part.shards else {}
-    for shard, head in found.items():
-        if part.shards.get(shard) != ShardHead(position=head.position, hash=head.hash.hex()):
+        places = await heads(connection) if part.shards else {}
+    found = {shard: ShardHead(position=at.position, hash=at.hash.hex()) for shard, at in places.items()}
+    for shard in sorted({*found, *part.shards}):
+        if found.get(shard) != part.shards.get(shard):
             raise OperationFailed(f"{name}: shard {shard} does not end where the manifest says")

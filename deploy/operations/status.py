@@ -6,34 +6,29 @@ from typing import NamedTuple
 
 from sqlalchemy import text
 
-from deploy.local.definitions import DEFINITIONS
-from deploy.operations.maintenance import databases_of, maintenance
+from deploy.operations.maintenance import databases_of, maintenance, migrations_of
 from shared.infrastructure.database import Database, url_of
-from shared.infrastructure.event_log.embedded import MIGRATIONS
 from shared.infrastructure.migrate import standing
-from shared.infrastructure.runtime import EVENT_LOG_DATABASE
 from shared.infrastructure.settings import Settings
 
 
 class State(NamedTuple):
-    """One database: whether its schema is just this version's, that in words, and what it takes."""
+    """One database: whether its schema is just this version's, that in words, what it takes, and if it is newer."""
 
     name: str
     fine: bool
     schema: str
     size_bytes: int = 0
+    newer: bool = False
 
 
 async def states(settings: Settings, server: str) -> list[State]:
     """Of every database of the installation. Nothing is created or migrated."""
-    locations = {name: define(settings).locations for name, define in DEFINITIONS.items()}
-    if settings.kafka is None:
-        locations[EVENT_LOG_DATABASE] = [MIGRATIONS]
     async with maintenance(server) as connection:
         there = await databases_of(connection)
     return [
         await _state(name, server, where) if name in there else State(name, False, "not there")
-        for name, where in locations.items()
+        for name, where in migrations_of(settings).items()
     ]
 
 
@@ -43,6 +38,7 @@ async def _state(name: str, server: str, locations: Sequence[Path]) -> State:
         found = await standing(database, locations)
         async with database.read() as connection:
             size = await connection.execute(text("SELECT pg_database_size(current_database())"))
-            return State(name, not (found.behind or found.unknown), str(found), size.scalar_one())
+            fine, newer = not (found.behind or found.unknown), bool(found.unknown)
+            return State(name, fine, str(found), size.scalar_one(), newer)
     finally:
         await database.close()

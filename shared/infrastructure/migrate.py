@@ -1,6 +1,6 @@
 """Schema migrations (Alembic), run at start behind a lock so that several processes may start at once."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.infrastructure.database import Database
 from shared.infrastructure.reporting_schema import create_views, drop_views, grant_reading
@@ -48,6 +49,8 @@ class Standing:
     """Migrations that are still to be run."""
     unknown: tuple[str, ...] = ()
     """Newest migrations of the database that this version does not know."""
+    tables_change: bool = False
+    """Whether one of those to be run is not of the reporting views alone (these say so by their digest ``VIEWS``)."""
 
     def __str__(self) -> str:
         if self.unknown:
@@ -57,10 +60,15 @@ class Standing:
 
 def _standing(connection: Connection, script: ScriptDirectory) -> Standing:
     heads = MigrationContext.configure(connection).get_current_heads()
-    unknown = tuple(sorted(head for head in heads if not _is_known(script, head)))
-    if unknown:
+    if unknown := _unknown(script, heads):
         return Standing(unknown=unknown)
-    return Standing(behind=len(script._upgrade_revs("heads", heads)))  # type: ignore[arg-type]
+    steps = script._upgrade_revs("heads", heads)  # type: ignore[arg-type]
+    tables_change = any(not hasattr(step.revision.module, "VIEWS") for step in steps)
+    return Standing(len(steps), tables_change=tables_change)
+
+
+def _unknown(script: ScriptDirectory, revisions: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(one for one in revisions if not _is_known(script, one)))
 
 
 def _is_known(script: ScriptDirectory, revision: str) -> bool:
@@ -70,10 +78,19 @@ def _is_known(script: ScriptDirectory, revision: str) -> bool:
         return False
 
 
-async def migrate(database: Database, locations: Sequence[Path]) -> None:
-    """Bring the database to the newest schema; nothing happens when it is there already.
+async def _no_more(_: AsyncConnection) -> None:
+    """Nothing follows from a migration but its own changes."""
 
-    Raises NewerSchema where a newer version has been at it: what that wrote, this one may not be able to read.
+
+async def migrate(
+    database: Database,
+    locations: Sequence[Path],
+    then: Callable[[AsyncConnection], Awaitable[None]] = _no_more,
+) -> None:
+    """Bring the database to the newest schema, and where tables change do what is to be done ``then``, all or nothing.
+
+    Nothing happens when it is there already. Raises NewerSchema where a newer version has been at it: what that wrote,
+    this one may not be able to read.
     """
     script = _script(locations)
     async with database.begin() as connection:
@@ -88,7 +105,14 @@ async def migrate(database: Database, locations: Sequence[Path]) -> None:
             await drop_views(connection)
             await connection.run_sync(_upgrade, script)
             await create_views(connection, locations)
+        if standing.tables_change:
+            await then(connection)
         await grant_reading(connection)
+
+
+def unknown(revisions: Iterable[str], locations: Sequence[Path]) -> tuple[str, ...]:
+    """Those of the migrations that this version does not know."""
+    return _unknown(_script(locations), revisions)
 
 
 async def standing(database: Database, locations: Sequence[Path]) -> Standing:

@@ -1,8 +1,9 @@
 """Replay and verify: the views are nothing but a function of the events, and the events are what they were.
 
 ``replay`` rebuilds every view beside the live one and swaps, in one transaction: interrupted, it leaves nothing
-behind. ``verify`` recomputes the hash chain and the views in one snapshot, changes neither, and names the first
-difference. Both keep their record in table ``operation``.
+behind. A service whose schema has changed under its events rebuilds its views before it relies on them. ``verify``
+recomputes the hash chain and the views in one snapshot, changes neither, and names the first difference. Both keep
+their record in table ``operation``.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,7 +47,26 @@ async def replay(database: Database, views: Sequence[View], history: History, pr
         await rebuild.project_all()  # what came in meanwhile; from here on writers wait
         for table in rebuild.tables:
             await _swap(connection, table)
+        await connection.execute(text("DELETE FROM rebuild"))
         return rebuild.done
+
+
+async def call_for_replay(connection: AsyncConnection) -> None:
+    """Let nobody rely on the views before they are rebuilt, as the schema has changed; no matter without events."""
+    await connection.execute(
+        text("INSERT INTO rebuild (due_since) SELECT now() WHERE EXISTS (SELECT FROM event)")
+    )
+
+
+async def needs_replay(database: Database) -> bool:
+    """Whether the schema has changed since the views were built."""
+    async with database.read() as connection:
+        return await _is_due(connection)
+
+
+async def _is_due(connection: AsyncConnection) -> bool:
+    found = await connection.execute(text("SELECT EXISTS (SELECT FROM rebuild)"))
+    return bool(found.scalar_one())
 
 
 async def verify(
@@ -70,6 +90,8 @@ async def _verify(
             broken = await _first_broken_event(connection, lambda done: progress(done, 2 * total))
             if broken is not None:
                 return broken
+            if await _is_due(connection):
+                return Finding("views are older than the schema", "run dualbook upgrade")
             rebuild = _Rebuild(connection, views, history, lambda done, _: progress(total + done, 2 * total))
             await rebuild.create_tables()
             await rebuild.project_all()

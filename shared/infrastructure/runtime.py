@@ -36,6 +36,7 @@ from shared.infrastructure.positions import hold_to
 from shared.infrastructure.publication import Publication, size_check
 from shared.infrastructure.reading import Reading, keep_reading
 from shared.infrastructure.relay import Relay
+from shared.infrastructure.replay import call_for_replay
 from shared.infrastructure.settings import Settings
 from shared.infrastructure.store_readings import store_readings
 from shared.infrastructure.task import Task
@@ -105,7 +106,7 @@ async def prepare(definition: ServiceDefinition, settings: Settings, server: str
         await ensure_database(server, EVENT_LOG_DATABASE)
     database = database_of(definition, settings, server)
     try:
-        await migrate(database, definition.locations)
+        await migrate(database, definition.locations, call_for_replay)
     except BaseException:
         await database.close()
         raise

@@ -49,13 +49,13 @@ def progress_bar(label: str) -> Iterator[replaying.Progress]:
 
 
 def migrate(define: Define, settings: Settings, server: str) -> None:
-    """Bring the service's database to the newest schema."""
+    """Bring the service's database to the newest schema, and its views after it."""
 
-    async def run() -> None:
-        database = await prepare(define(settings), settings, server)
-        await database.close()
+    async def run(definition: ServiceDefinition, database: Database, progress: replaying.Progress) -> None:
+        if await replaying.needs_replay(database):
+            await replaying.replay(database, definition.all_views, definition.history, progress)
 
-    asyncio.run(run())
+    _on_database(define, settings, server, "migrating", run)
 
 
 def serve(define: Define, settings: Settings, server: str) -> None:

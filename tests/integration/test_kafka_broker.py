@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-import yaml
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -74,33 +73,6 @@ async def test_a_record_is_still_there_after_a_stop_and_after_a_crash(tmp_path: 
         assert not broker.running
         await asyncio.to_thread(broker.start_again)
         assert await consume(broker, 2) == [b"first", b"second"]
-
-
-async def test_the_topics_of_the_system_can_be_made_as_they_are_described(tmp_path: Path) -> None:
-    described = yaml.safe_load((ROOT / "deploy" / "topics.yaml").read_text())
-    config = {name: str(value) for name, value in described["config"].items()}
-    topics = [
-        NewTopic(
-            topic["name"],
-            num_partitions=topic.get("partitions", described["partitions"]),
-            replication_factor=described["replication_factor"],
-            topic_configs={**config, **{name: str(value) for name, value in topic.get("config", {}).items()}},
-        )
-        for topic in described["topics"]
-    ]
-    async with started_broker(tmp_path) as broker:
-        await create_topics(broker, topics)
-        admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
-        await admin.start()
-        try:
-            found = await admin.describe_topics([topic.name for topic in topics])
-        finally:
-            await admin.close()
-    partitions = {topic["topic"]: len(topic["partitions"]) for topic in found}
-    assert partitions == {topic.name: topic.num_partitions for topic in topics}
-    assert {name for name, count in partitions.items() if count == 1} == {
-        name for name in partitions if name.endswith(".dead-letter")
-    }
 
 
 def test_a_taken_port_is_refused_by_name(tmp_path: Path) -> None:
