@@ -53,6 +53,8 @@ check: setup ## format, lint, types, import rules, contracts, alerts, coverage o
 	$(BIN)/lint-imports
 	$(BIN)/python -m deploy.local.contracts --check
 	$(if $(PROMTOOL),$(MAKE) --no-print-directory alerts,@echo "alerts: not checked, as there is no promtool here")
+	$(BIN)/python -m deploy.image --check
+	$(BIN)/python -m deploy.k8s
 	$(MAKE) --no-print-directory coverage
 
 alerts: ## every alert fires when it must and not when it must not (needs promtool: Debian package prometheus)
@@ -88,6 +90,8 @@ lock: setup ## pin the newest versions in requirements.lock
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --extra development \
 		--no-header --no-annotate pyproject.toml -o requirements.lock
+	$(MAKE) --no-print-directory setup
+	$(BIN)/python -m deploy.image
 
 clean: ## remove what was built here; data folders stay
 	rm -rf .venv .cache .coverage* *.egg-info
