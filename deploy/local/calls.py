@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Container, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -20,6 +20,8 @@ POLL_SECONDS = 0.1
 
 ANOTHER_BODY = "idempotency-key-names-one-request"
 """The rule by which a service refuses an id that it has seen with other data: two streams share their ids."""
+
+_JSON = {"content-type": "application/json"}
 
 ResultT = TypeVar("ResultT")
 
@@ -79,18 +81,25 @@ async def call(
 
 def problem_of(response: httpx.Response) -> str:
     """An answer that is an error, in one line: status, title, detail and the fields at fault (RFC 9457)."""
-    line = f"{response.status_code} {response.reason_phrase}"
     try:
         problem = orjson.loads(response.content)
     except orjson.JSONDecodeError:
-        return f"{line} {response.text[:200].strip()}".strip()
+        return f"{_status(response.status_code)} {response.text[:200].strip()}".strip()
+    return _in_one_line(response.status_code, problem)
+
+
+def _in_one_line(status: int, problem: object) -> str:
     if not isinstance(problem, dict):
-        return line
+        return _status(status)
     said = [str(problem[name]) for name in ("title", "detail") if problem.get(name)]
     faults = problem.get("errors")
     for fault in faults if isinstance(faults, list) else ():
         said.append(" ".join(map(str, fault.values())) if isinstance(fault, dict) else str(fault))
-    return ": ".join([line, *said])
+    return ": ".join([_status(status), *said])
+
+
+def _status(status: int) -> str:
+    return f"{status} {httpx.codes.get_reason_phrase(status)}"
 
 
 def json_of(response: httpx.Response) -> dict[str, Any]:
@@ -105,30 +114,69 @@ def json_of(response: httpx.Response) -> dict[str, Any]:
     return answer
 
 
-async def send_registration(client: httpx.AsyncClient, registration: Registration) -> None:
-    """Send a registration under the id of its event, so that the service knows a repetition.
+async def send_registrations(client: httpx.AsyncClient, registrations: Sequence[Registration]) -> None:
+    """Send registrations of one service, each under the id of its event, so that the service knows a repetition.
 
-    Raises DeliveryStopped when it is refused, unless what it registers is there already by the same name
+    Raises DeliveryStopped when one is refused, unless what it registers is there already by the same name
     (whatever else has changed since), or when it becomes a mere proposal.
     """
-    method, path = registration.route.method, registration.path
-    headers = {
-        "content-type": "application/json",
-        "idempotency-key": quote(registration.event_id, safe=":@+"),
-    }
+    if registrations[0].route.service == "assignment":
+        answers = await insist(lambda: _in_a_batch(client, registrations))
+    else:
+        answers = [await _alone(client, registration) for registration in registrations]
+    for registration, (status, answer) in zip(registrations, answers, strict=True):
+        await _check(client, registration, status, answer)
+
+
+async def _alone(client: httpx.AsyncClient, registration: Registration) -> tuple[int, object]:
+    headers = {**_JSON, "idempotency-key": quote(registration.event_id, safe=":@+")}
     content = orjson.dumps(registration.body)
     response = await call(
-        client, method, path, content=content, headers=headers, allow=(httpx.codes.CONFLICT,)
+        client,
+        registration.route.method,
+        registration.path,
+        content=content,
+        headers=headers,
+        allow=(httpx.codes.CONFLICT,),
     )
-    place = f"{method} {client.base_url.join(path)} (event {registration.event_id})"
-    if response.status_code == httpx.codes.CONFLICT and not await _is_there(client, registration, response):
-        raise DeliveryStopped(f"{place}: {problem_of(response)}")
-    if response.status_code == httpx.codes.ACCEPTED:
-        raise DeliveryStopped(f"{place}: became a proposal; use the role approver or admin")
+    return response.status_code, json_of(response)
 
 
-async def _is_there(client: httpx.AsyncClient, registration: Registration, refused: httpx.Response) -> bool:
-    if registration.route.method != "POST" or json_of(refused).get("rule") == ANOTHER_BODY:
+async def _in_a_batch(
+    client: httpx.AsyncClient, registrations: Sequence[Registration]
+) -> list[tuple[int, object]]:
+    """Status and answer of each; raises Unavailable while one of them has to be tried again."""
+    content = orjson.dumps([registration.event() for registration in registrations])
+    response = await call(client, "POST", "/v1/registrations", content=content, headers=_JSON)
+    results = json_of(response).get("results")
+    if not isinstance(results, list) or len(results) != len(registrations):
+        raise DeliveryStopped("POST /v1/registrations: did not answer what became of each")
+    answers = [(int(result["status"]), result.get("answer")) for result in results]
+    for registration, (status, answer) in zip(registrations, answers, strict=True):
+        if status == httpx.codes.SERVICE_UNAVAILABLE:
+            raise Unavailable(f"{_place(client, registration)}: {_in_one_line(status, answer)}")
+    return answers
+
+
+async def _check(client: httpx.AsyncClient, registration: Registration, status: int, answer: object) -> None:
+    if status == httpx.codes.ACCEPTED:
+        raise DeliveryStopped(
+            f"{_place(client, registration)}: became a proposal; use the role approver or admin"
+        )
+    if not httpx.codes.is_success(status) and not await _is_there(client, registration, status, answer):
+        raise DeliveryStopped(f"{_place(client, registration)}: {_in_one_line(status, answer)}")
+
+
+def _place(client: httpx.AsyncClient, registration: Registration) -> str:
+    url = client.base_url.join(registration.path)
+    return f"{registration.route.method} {url} (event {registration.event_id})"
+
+
+async def _is_there(
+    client: httpx.AsyncClient, registration: Registration, status: int, refused: object
+) -> bool:
+    rule = refused.get("rule") if isinstance(refused, dict) else None
+    if status != httpx.codes.CONFLICT or registration.route.method != "POST" or rule == ANOTHER_BODY:
         return False
     path = f"{registration.path}/{quote(registration.aggregate, safe='')}"
     response = await call(client, "GET", path, allow=(httpx.codes.NOT_FOUND,))

@@ -15,19 +15,17 @@ from typing import Literal
 import httpx
 import orjson
 
-from deploy.local.calls import DeliveryStopped, call, insist, json_of, send_registration, wait_for_lag
+from deploy.local.calls import DeliveryStopped, call, insist, json_of, send_registrations, wait_for_lag
 from deploy.local.registrations import ROUTES, Registration
 from shared.contracts.assignment import TOPIC as ASSIGNMENT_TOPIC
 from shared.contracts.core_banking import CORE_EVENTS
 from shared.contracts.core_banking import TOPIC as CORE_TOPIC
 from shared.contracts.envelope import CloudEvent
-from shared.infrastructure.event_log.interface import EventLog, Message, shard_of
+from shared.infrastructure.event_log.interface import EventLog, Message
 from shared.kernel.errors import Malformed
 
 LOG_BATCH, HTTP_BATCH = 2_000, 500
-LANES = 16
-"""Registrations in flight at a time; those of one aggregate share a lane and keep their order."""
-
+REGISTRATIONS_BATCH = 200
 MOST_REJECTIONS_KEPT = 1_000
 _BATCHES_PER_SECOND = 4
 """How finely a limited rate is cut."""
@@ -158,26 +156,17 @@ class _Feeder:
             await wait_for_lag("the ledger", self._ledger, waiting=self._say)
             self._booking = False
         for phase in sorted({one.route.phase for one in run}):
-            await self._send_side_by_side([one for one in run if one.route.phase == phase])
+            await self._send_registrations([one for one in run if one.route.phase == phase])
         if assigning:
             await wait_for_lag("the ledger", self._ledger, ASSIGNMENT_TOPIC, self._say)
 
-    async def _send_side_by_side(self, registrations: Sequence[Registration]) -> None:
-        lanes: list[list[Registration]] = [[] for _ in range(LANES)]
-        for one in registrations:
-            lanes[shard_of(one.aggregate, LANES)].append(one)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for lane in lanes:
-                    group.create_task(self._send_in_order(lane))
-        except ExceptionGroup as failed:
-            raise failed.exceptions[0] from None
-
-    async def _send_in_order(self, lane: Sequence[Registration]) -> None:
-        for one in lane:
-            await self._pace.take(1)
-            await send_registration(self._clients[one.route.service], one)
-            self.report.registrations += 1
+    async def _send_registrations(self, registrations: Sequence[Registration]) -> None:
+        """Those of one phase, in order."""
+        size = self._pace.batch(REGISTRATIONS_BATCH)
+        for batch in (registrations[start : start + size] for start in range(0, len(registrations), size)):
+            await self._pace.take(len(batch))
+            await send_registrations(self._clients[batch[0].route.service], batch)
+            self.report.registrations += len(batch)
             self._say("registering")
 
     async def _flush_core(self) -> None:

@@ -104,6 +104,12 @@ class Registration:
             del body[route.identifier]
         return cls(event.id, route, aggregate, route.path.format(quote(aggregate, safe="")), body)
 
+    def event(self) -> dict[str, object]:
+        """As an element of a batch of registrations: a CloudEvent."""
+        data = {self.route.identifier: self.aggregate, **self.body}
+        kind = self.route.model.__name__
+        return {"specversion": "1.0", "id": self.event_id, "source": "dualbook", "type": kind, "data": data}
+
 
 def registration(event_id: str, model: Contract, *, source: str, day: date, time: str = "") -> CloudEvent:
     """The CloudEvent of a registration that takes place on ``day``."""

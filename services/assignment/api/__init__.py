@@ -14,6 +14,7 @@ from services.assignment.api import (
     policies,
     proposals,
     register,
+    registrations,
     tenders,
 )
 
@@ -23,6 +24,7 @@ ROUTERS = (
     careers.router,
     customers.router,
     assignments.router,
+    registrations.router,
     proposals.router,
     register.router,
     allocation_rules.router,

@@ -8,12 +8,14 @@ import orjson
 from fastapi import Depends, Request
 from starlette.responses import Response
 
+from shared.infrastructure import receipts
 from shared.infrastructure.auth import Principal
 from shared.infrastructure.command_desk import CommandDesk, accepted
 from shared.infrastructure.command_handler import Accepted, AnyDecider, Outcome, Submission
 from shared.infrastructure.http.context import context_of_request
 from shared.infrastructure.http.headers import etag, idempotency_key, if_match
 from shared.infrastructure.receipts import Answer, ReceiptKey
+from shared.kernel.errors import Refusal
 from shared.kernel.event import Origin
 
 
@@ -59,12 +61,35 @@ class Commands:
         wait: bool = True,
     ) -> Response:
         """Several submissions, all in one transaction; ``wait`` as at the command desk."""
-        receipt = None
-        if self.idempotency_key is not None:
-            receipt = ReceiptKey(caller.subject, self.route, self.idempotency_key, self.body)
-        done = await self.desk.execute(submissions, answer, receipt, wait=wait)
-        headers = {} if done.version is None else {"ETag": etag(done.version)}
-        return Response(done.body, done.status, headers, media_type="application/json")
+        return _response(await self.desk.execute(submissions, answer, self._receipt(caller), wait=wait))
+
+    async def answered(self, caller: Principal) -> Response | None:
+        """What a request with this idempotency key got before, for routes that have more to do than to submit.
+
+        Raises Refusal where it came with another body.
+        """
+        receipt = self._receipt(caller)
+        if receipt is None:
+            return None
+        async with self.desk.database.begin() as connection:
+            found = (await receipts.find(connection, [receipt])).get(receipt)
+        if isinstance(found, Refusal):
+            raise found
+        return None if found is None else _response(found)
+
+    async def answer(self, caller: Principal, answer: Answer) -> Response:
+        """Give an answer that ``answered`` gives from now on; where another came first under the key, theirs."""
+        return await self.submit_all(caller, [], lambda _: answer)
+
+    def _receipt(self, caller: Principal) -> ReceiptKey | None:
+        if self.idempotency_key is None:
+            return None
+        return ReceiptKey(caller.subject, self.route, self.idempotency_key, self.body)
+
+
+def _response(answer: Answer) -> Response:
+    headers = {} if answer.version is None else {"ETag": etag(answer.version)}
+    return Response(answer.body, answer.status, headers, media_type="application/json")
 
 
 async def commands(
