@@ -1,6 +1,7 @@
 """The field types of the contracts: each names its own rule when a value does not keep it."""
 
 import re
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
@@ -44,13 +45,12 @@ def _not_reserved(centre: str) -> str:
 def _share(value: object) -> Decimal:
     if isinstance(value, Decimal):
         return value
-    share = parse_rate(value)
-    exponent = share.as_tuple().exponent
-    if not 0 < share <= 1 or (isinstance(exponent, int) and exponent < -4):
-        raise Malformed(
-            'must be a decimal string above 0 and at most 1 with at most four places, such as "0.6"'
-        )
-    return share
+    with suppress(Malformed):
+        share = parse_rate(value)
+        exponent = share.as_tuple().exponent
+        if 0 < share <= 1 and isinstance(exponent, int) and exponent >= -4:
+            return share
+    raise Malformed('must be a decimal string above 0 and at most 1 with at most four places, such as "0.6"')
 
 
 def _rate(value: object) -> Decimal:
@@ -141,11 +141,28 @@ class Contract(BaseModel):
         return orjson.dumps(self.model_dump(mode="json", exclude_none=True))
 
 
+_WORDS = {
+    "missing": "is required",
+    "extra_forbidden": "is not known here",
+    "int_parsing": "must be a whole number",
+    "model_attributes_type": "must be a JSON object",
+    "timezone_aware": "must be a moment with its offset from UTC, such as 2026-10-01T09:00:00Z",
+}
+"""Instead of pydantic's words, by its type of error."""
+_SUBJECT = re.compile(r"^(Input|String|Value|List|Dictionary|Set|Tuple|Date|Decimal input) should ")
+
+
 def describe(error: dict[str, Any]) -> tuple[str, str]:
     """Field path and rule of one pydantic error, in words a caller can act on."""
-    path = ".".join(str(part) for part in error["loc"])
-    message = str(error["msg"]).removeprefix("Value error, ")
-    return path, "is required" if error["type"] == "missing" else message
+    path = ".".join(str(part) for part in error["loc"] if part != "[key]")
+    kind, message = error["type"], str(error["msg"]).removeprefix("Value error, ")
+    if kind == "string_pattern_mismatch" and error.get("ctx", {}).get("pattern") == ID_PATTERN:
+        return path, "must be 1 to 64 letters, digits and . : @ + - _"
+    if kind.startswith("date_"):
+        return path, "must be a day of the calendar, written YYYY-MM-DD"
+    if kind == "extra_forbidden" and not message.startswith("Extra"):
+        return path, message  # our own, which says what is known
+    return path, _WORDS.get(kind) or _SUBJECT.sub("must ", message)
 
 
 ContractT = TypeVar("ContractT", bound=Contract)

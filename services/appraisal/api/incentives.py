@@ -19,7 +19,7 @@ from shared.infrastructure.auth import Principal, Role, allow
 from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import Accepted
 from shared.infrastructure.event_store import versions
-from shared.infrastructure.http import Commands, Json, commands, etag, page_of
+from shared.infrastructure.http import Commands, Json, PageQuery, commands, etag
 from shared.infrastructure.http.results import Reader, own_centre
 from shared.kernel.books import Book
 from shared.kernel.errors import Malformed, Unknown
@@ -59,12 +59,13 @@ async def put_policy(
 
 
 @router.get("/incentive-policies")
-async def list_policies(request: Request, _: Reader) -> Response:
+async def list_policies(request: Request, page: PageQuery, _: Reader) -> Response:
     """The policy in force from each day on, beginning with the default."""
     async with request.app.state.database.snapshot() as connection:
         await connection.exec_driver_sql("SELECT")
         known = await policy_view.policies(connection)
-    return Json(page_of([policy.shown() for policy in (incentive.DEFAULT, *known.policies)], None))
+    shown = [policy.shown() for policy in (incentive.DEFAULT, *known.policies)]
+    return Json(page.of(shown, "effective_from"))
 
 
 @router.post("/cycles/{cycle_id}/awards", status_code=202)
@@ -109,7 +110,7 @@ async def get_awards(request: Request, cycle_id: Id, _: SheetReader) -> Response
 
 
 @router.get("/department-funds/{department_id}")
-async def get_funds(request: Request, department_id: Id, caller: Reader) -> Response:
+async def get_funds(request: Request, department_id: Id, page: PageQuery, caller: Reader) -> Response:
     """What a department was granted, cycle by cycle; a department head sees the own department's."""
     found = []
     if own_centre(caller, Book.DEPARTMENT) in (None, department_id):
@@ -117,4 +118,4 @@ async def get_funds(request: Request, department_id: Id, caller: Reader) -> Resp
             found = await department_fund.funds(connection, department_id)
     if not found:
         raise Unknown(f"there are no funds of department {department_id}")
-    return Json(page_of(found, None))
+    return Json(page.of(found, "cycle_id"))

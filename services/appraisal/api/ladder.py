@@ -68,23 +68,24 @@ async def put_ladder_policy(
 
 
 @router.get("/ladder-policies")
-async def list_ladder_policies(request: Request, _: Overseer) -> Response:
+async def list_ladder_policies(request: Request, page: PageQuery, _: Overseer) -> Response:
     """The policy in force from each day on, beginning with the default."""
     async with request.app.state.database.read() as connection:
         known = await policies(connection)
     named = [("default", LadderTerms()), *((day.isoformat(), one) for day, one in known.by_day.items())]
-    return Json(page_of([{"effective_from": day, **one.model_dump(mode="json")} for day, one in named], None))
+    shown = [{"effective_from": day, **one.model_dump(mode="json")} for day, one in named]
+    return Json(page.of(shown, "effective_from"))
 
 
 @router.get("/cycles/{cycle_id}/grade-changes")
-async def list_due(request: Request, cycle_id: Id, _: Overseer) -> Response:
+async def list_due(request: Request, cycle_id: Id, page: PageQuery, _: Overseer) -> Response:
     """Who is due for another grade on account of a closed cycle, on which ground, and whether it is proposed. Refused
     (409) while the cycle is not closed, as its ratings can still change."""
     async with request.app.state.database.snapshot() as connection:
         found = await _due(connection, cycle_id, today())
         proposed = await grade_change.of_cycle(connection, cycle_id)
     items = [{**one.shown(), "proposed": _in_short(proposed.get(one.manager_id))} for one in found]
-    return Json(page_of(items, None))
+    return Json(page.of(items, "manager_id"))
 
 
 def _in_short(change: GradeChange | None) -> dict[str, str] | None:

@@ -12,7 +12,7 @@ from services.appraisal.domain.ranking import LEAST_SHOWN, Quartiles, Ranking, r
 from services.appraisal.views import rated, staff
 from shared.contracts.types import CentreId, Id
 from shared.infrastructure.auth import Principal, Role, allow
-from shared.infrastructure.http import Json, page_of
+from shared.infrastructure.http import Json, PageQuery
 from shared.kernel.errors import Unknown
 
 router = APIRouter(prefix="/v1", tags=["rankings"])
@@ -92,7 +92,9 @@ def _shown(quartiles: Quartiles) -> dict[str, str]:
 
 
 @router.get("/managers/{manager_id}/appraisals")
-async def list_appraisals(request: Request, manager_id: CentreId, caller: Reader) -> Response:
+async def list_appraisals(
+    request: Request, manager_id: CentreId, page: PageQuery, caller: Reader
+) -> Response:
     """A manager's published cycles, newest period first: total, rating after appeals, and the grade of then."""
     own = None if caller.has(*SEES_ALL) else caller.subject
     async with request.app.state.database.snapshot() as connection:
@@ -100,4 +102,4 @@ async def list_appraisals(request: Request, manager_id: CentreId, caller: Reader
         found = await rated.appraisals(connection, manager_id)
     if own not in (None, manager_id) or not (known or found):
         raise Unknown(f"there is no manager {manager_id}")
-    return Json(page_of([one.shown() for one in found], None))
+    return Json(page.of([one.shown() for one in found], "cycle_id"))

@@ -12,7 +12,7 @@ from services.appraisal.domain.scheme import SchemeSet, SchemeTerms, SetScheme
 from services.appraisal.views import scheme as scheme_view
 from shared.contracts.types import BusinessDate, Id
 from shared.infrastructure.bank_time import today
-from shared.infrastructure.http import Commands, Json, commands, page_of
+from shared.infrastructure.http import Commands, Json, PageQuery, commands
 
 router = APIRouter(prefix="/v1/schemes", tags=["schemes"])
 
@@ -37,6 +37,7 @@ async def put_scheme(
 async def list_schemes(
     request: Request,
     _: Overseer,
+    page: PageQuery,
     as_of: Annotated[
         BusinessDate | None, Query(description="YYYY-MM-DD: only versions in force on this day")
     ] = None,
@@ -45,7 +46,7 @@ async def list_schemes(
     async with request.app.state.database.read() as connection:
         known = await scheme_view.schemes(connection)
     found = known.in_force(as_of) if as_of else [one for own in known.versions.values() for one in own]
-    return Json(page_of([_shown(one) for one in found], None))
+    return Json(page.of([_shown(one) for one in found], "scheme_id", "effective_from"))
 
 
 def _shown(one: SchemeSet) -> dict[str, Any]:

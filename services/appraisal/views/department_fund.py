@@ -1,6 +1,7 @@
 """Table ``department_fund``: what departments were granted = ``GET /v1/department-funds/{department_id}``."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 from sqlalchemy import text
@@ -28,7 +29,7 @@ class DepartmentFundView:
             await copy(connection, "department_fund", _COLUMNS, rows)
 
 
-async def funds(connection: AsyncConnection, department_id: str) -> list[orjson.Fragment]:
+async def funds(connection: AsyncConnection, department_id: str) -> list[dict[str, Any]]:
     """The funds of a department, as they were granted, in order of cycle."""
     rows = await connection.execute(
         text(
@@ -36,4 +37,4 @@ async def funds(connection: AsyncConnection, department_id: str) -> list[orjson.
         ),
         {"id": department_id},
     )
-    return [orjson.Fragment(row.content) for row in rows]
+    return [orjson.loads(row.content) for row in rows]

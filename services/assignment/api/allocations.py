@@ -63,20 +63,25 @@ class AllocationAsked(Contract, extra="forbid"):
 
 
 @router.post("/preview")
-async def preview_allocation(body: AllocationTerms, request: Request, caller: Assigner) -> Response:
+async def preview_allocation(
+    body: AllocationTerms, request: Request, caller: Assigner, desk: Annotated[Commands, Depends(commands)]
+) -> Response:
     """What an allocation would do: nothing is assigned. It is kept for a week under its `allocation_id`, by which it
     can be applied, and its items read on."""
     database: Database = request.app.state.database
     terms, day, allocation_id = Terms(body.effective_from, body.scope), today(), str(uuid_utils.uuid7())
     async with _PREVIEWING:
+        if earlier := await desk.answered(caller):
+            return earlier
         async with database.snapshot() as connection:
             ground = await allocation_view.ground(connection, terms, day)
         allocation = await asyncio.to_thread(allocate, allocation_id, terms, ground, day)
         async with database.begin() as connection:
             await allocation_preview.keep(connection, allocation, caller.subject)
-    items = [item._asdict() for item in allocation.items[:FIRST_ITEMS]]
-    following = encode_cursor(items[-1]["customer_id"]) if len(allocation.items) > FIRST_ITEMS else None
-    return Json({**summary_of(allocation.applied), **page_of(items, following)})
+        items = [item._asdict() for item in allocation.items[:FIRST_ITEMS]]
+        following = encode_cursor(items[-1]["customer_id"]) if len(allocation.items) > FIRST_ITEMS else None
+        shown = {**summary_of(allocation.applied), **page_of(items, following)}
+        return await desk.answer(caller, Answer(200, orjson.dumps(shown)))
 
 
 @router.post("")

@@ -24,7 +24,7 @@ from shared.infrastructure.command_desk import accepted
 from shared.infrastructure.command_handler import Outcome, Refused, Submission
 from shared.infrastructure.database import Database
 from shared.infrastructure.event_store import versions
-from shared.infrastructure.http import Commands, Json, commands, etag
+from shared.infrastructure.http import Commands, Json, PageQuery, commands, etag
 from shared.infrastructure.receipts import Answer
 from shared.kernel.errors import StaleVersion
 
@@ -124,6 +124,7 @@ async def list_assignments(
     request: Request,
     customer_id: Id,
     caller: Reader,
+    page: PageQuery,
     as_of: Annotated[
         BusinessDate | None, Query(description="YYYY-MM-DD: only what holds on this day")
     ] = None,
@@ -138,4 +139,5 @@ async def list_assignments(
         entry = seen.timeline.on(as_of)
         entries = (entry,) if entry is not None else ()
     items = [entry.shown(seen.timeline.end_of(entry)) for entry in entries]
-    return Json({"customer_id": customer_id, "items": items}, headers={"ETag": etag(seen.version)})
+    shown = {"customer_id": customer_id, **page.of(items, "effective_from")}
+    return Json(shown, headers={"ETag": etag(seen.version)})

@@ -11,7 +11,7 @@ from services.assignment.domain.policy import Policy, PolicyTerms, SetPolicy
 from services.assignment.views import policy as policy_view
 from shared.contracts.types import BusinessDate
 from shared.infrastructure.bank_time import today
-from shared.infrastructure.http import Commands, Json, commands, page_of
+from shared.infrastructure.http import Commands, Json, PageQuery, commands
 from shared.kernel.money import format_money
 
 router = APIRouter(prefix="/v1/policies", tags=["policy"])
@@ -34,11 +34,12 @@ async def put_policy(
 
 
 @router.get("")
-async def list_policies(request: Request, _: Reader) -> Response:
+async def list_policies(request: Request, page: PageQuery, _: Reader) -> Response:
     """The policy in force from each day on, beginning with the default."""
     async with request.app.state.database.read() as connection:
         known = await policy_view.policies(connection)
-    return Json(page_of([_shown(policy) for policy in (policies.DEFAULT, *known.policies)], None))
+    shown = [_shown(policy) for policy in (policies.DEFAULT, *known.policies)]
+    return Json(page.of(shown, "effective_from"))
 
 
 def _shown(policy: Policy) -> dict[str, Any]:

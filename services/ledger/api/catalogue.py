@@ -23,7 +23,7 @@ from shared.kernel.period import format_month, parse_month
 router = APIRouter(prefix="/v1", tags=["products and policy"])
 
 Accountant = Annotated[Principal, Depends(allow(Role.ACCOUNTANT))]
-Anyone = Annotated[Principal, Depends(allow())]
+Anyone = Annotated[Principal, Depends(allow(*Role))]
 
 
 class ProductTerms(Contract):
@@ -60,9 +60,13 @@ async def list_products(request: Request, page: PageQuery, _: Anyone) -> dict[st
     return page_of(found, encode_cursor(found[-1]["product_code"], found[-1]["effective_from"]))
 
 
+class NewPolicy(PolicyTerms, extra="forbid"):
+    """Rates as a caller states them: a name that is misspelt would change nothing."""
+
+
 @router.put("/policies/{month}")
 async def put_policy(
-    month: str, body: PolicyTerms, caller: Accountant, desk: Annotated[Commands, Depends(commands)]
+    month: str, body: NewPolicy, caller: Accountant, desk: Annotated[Commands, Depends(commands)]
 ) -> Response:
     """Set rates from a month on; what the body leaves out stays as it was."""
     try:
@@ -75,7 +79,7 @@ async def put_policy(
 
 
 @router.get("/policies")
-async def list_policies(request: Request, _: Anyone) -> dict[str, Any]:
+async def list_policies(request: Request, page: PageQuery, _: Anyone) -> dict[str, Any]:
     """The policy in force from each month on, beginning with the default."""
     async with request.app.state.database.read() as connection:
         known = await policy_view.policies(connection)
@@ -84,7 +88,7 @@ async def list_policies(request: Request, _: Anyone) -> dict[str, Any]:
         _shown(format_month(month), policy)
         for month, policy in zip(known.months, known.policies, strict=True)
     ]
-    return page_of(shown, None)
+    return page.of(shown, "effective_from")
 
 
 def _shown(effective_from: str, policy: policies.Policy) -> dict[str, Any]:

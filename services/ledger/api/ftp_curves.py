@@ -34,7 +34,7 @@ async def put_ftp_curve(
 
 @router.get("")
 async def list_ftp_curves(
-    request: Request, page: PageQuery, _: Annotated[Principal, Depends(allow())]
+    request: Request, page: PageQuery, _: Annotated[Principal, Depends(allow(*Role))]
 ) -> dict[str, Any]:
     """The curves, by name and effective date."""
     name, day = page.after(str, str) or ("", EVER.isoformat())

@@ -86,7 +86,7 @@ async def _kept_record(database: Database, month: int) -> AsyncIterator[None]:
 async def list_periods(
     request: Request,
     page: PageQuery,
-    _: Annotated[Principal, Depends(allow())],
+    _: Annotated[Principal, Depends(allow(*Role))],
 ) -> dict[str, Any]:
     """Every month with entries, cost pools or a close, in order."""
     [after] = page.after(int) or (0,)

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import orjson
 import uuid_utils
 from fastapi import APIRouter, Depends, Request
 from pydantic import Field, model_validator
@@ -19,8 +20,9 @@ from services.ledger.views.simulation import Simulation
 from shared.contracts.ledger import Driver
 from shared.contracts.types import CentreId, Contract, Id
 from shared.infrastructure.auth import Principal, Role, allow
-from shared.infrastructure.http import Json, PageQuery, encode_cursor, malformed, page_of
+from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, malformed, page_of
 from shared.infrastructure.jobs import Jobs
+from shared.infrastructure.receipts import Answer
 from shared.kernel.errors import Malformed, Refusal, Unknown
 from shared.kernel.period import Period, last_day, months_between
 
@@ -67,7 +69,9 @@ class Proposed(Contract, extra="forbid"):
 
 
 @router.post("/simulations", status_code=202)
-async def post_simulation(body: Proposed, request: Request, caller: Asker) -> Response:
+async def post_simulation(
+    body: Proposed, request: Request, caller: Asker, desk: Annotated[Commands, Depends(commands)]
+) -> Response:
     """Compute a closed month or quarter once more under a policy, drivers or departments that are not in force.
 
     The books are not touched. Answers at once; the result is read at `links.self`. Limits: `period` is a month or a
@@ -83,14 +87,21 @@ async def post_simulation(body: Proposed, request: Request, caller: Asker) -> Re
     simulation_id = str(uuid_utils.uuid7())
     shown = body.model_dump(mode="json", exclude={"period"}, exclude_none=True, exclude_defaults=True)
     async with jobs.starting:
+        if earlier := await desk.answered(caller):
+            return _located(earlier)
         if jobs.is_running(KIND):
             raise Refusal("one-simulation-at-a-time", "", "another simulation is running in this process")
         async with database.begin() as connection:
             await simulation.ask(connection, simulation_id, caller.subject, period, shown)
         jobs.start(KIND, Simulation(database, simulation_id, period, body.proposal).run())
-    link = f"/v1/simulations/{simulation_id}"
-    answer = {"simulation_id": simulation_id, "status": "running", "links": {"self": link}}
-    return Json(answer, 202, {"Location": link})
+        link = f"/v1/simulations/{simulation_id}"
+        answer = {"simulation_id": simulation_id, "status": "running", "links": {"self": link}}
+        return _located(await desk.answer(caller, Answer(202, orjson.dumps(answer))))
+
+
+def _located(response: Response) -> Response:
+    response.headers["Location"] = orjson.loads(response.body)["links"]["self"]
+    return response
 
 
 @router.get("/simulations/{simulation_id}")

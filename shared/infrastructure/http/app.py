@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from shared.infrastructure.auth import Authenticator
+from shared.infrastructure.auth import Authenticator, Gate
 from shared.infrastructure.http.headers import refuse_unknown_query
 from shared.infrastructure.http.middleware import LARGEST_BODY, RequestMiddleware
 from shared.infrastructure.http.problems import MEDIA_TYPE, Problem, problem_of
@@ -96,6 +96,9 @@ def _flat(routers: Sequence[APIRouter]) -> list[BaseRoute]:
             raise TypeError(
                 f"{route!r} is no plain route; pass every router to create_app instead of nesting them"
             )
+        route.dependant.dependencies.sort(
+            key=lambda one: not isinstance(one.call, Gate)
+        )  # who asks, before what
         route.app = refuse_unknown_query(route.app, route.dependant)
         routes.append(route)
     return routes

@@ -4,7 +4,7 @@ A cursor is the sort key of the last item seen, opaque to callers; so any page c
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -32,6 +32,16 @@ class Page:
 
     limit: int
     cursor: str | None
+
+    def of(self, items: Sequence[Mapping[str, Any]], *names: str) -> dict[str, Any]:
+        """The answer for a short list that was read whole; the fields of these ``names`` tell its items apart."""
+        keys = [tuple(str(item[name]) for name in names) for item in items]
+        after = self.after(*(str for _ in names))
+        if after is not None and after not in keys:
+            raise _bad_cursor()
+        start = 0 if after is None else keys.index(after) + 1
+        end = start + self.limit
+        return page_of(items[start:end], encode_cursor(*keys[end - 1]) if end < len(items) else None)
 
     def after(self, *kinds: type) -> tuple[Any, ...] | None:
         """The sort key after which the page begins, its parts of these ``kinds``; None for the first page."""

@@ -157,6 +157,17 @@ async def test_what_was_previewed_is_what_is_applied(bank: Bank) -> None:
     assert events == [(6,)]
 
 
+async def test_a_preview_asked_for_again_under_its_key_is_the_same_one(bank: Bank) -> None:
+    await welcome(bank, "c2")
+    key = {"Idempotency-Key": "k"}
+    first, again = [
+        await bank.assigner.post("/v1/allocations/preview", json=terms(bank), headers=key) for _ in range(2)
+    ]
+    assert (first.status_code, again.json()) == (200, first.json())
+    other = await bank.assigner.post("/v1/allocations/preview", json=terms(bank, days=1), headers=key)
+    assert (other.status_code, other.json()["rule"]) == (409, "idempotency-key-names-one-request")
+
+
 async def test_a_preview_that_was_overtaken_is_refused_with_how_many_differ(bank: Bank) -> None:
     await welcome(bank, "c2")
     await capacity(bank, "2")

@@ -157,3 +157,23 @@ async def test_a_malformed_policy_names_its_field(bank: Bank, month: str, terms:
     answer = await bank.accountant.put(f"/v1/policies/{month}", json=terms)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"].startswith(field)
+
+
+async def test_a_rate_whose_name_is_misspelt_is_refused(bank: Bank) -> None:
+    answer = await bank.accountant.put("/v1/policies/2027-01", json={"deposit_rat": "1.60"})
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "deposit_rat: is not known here"
+
+
+async def test_policies_come_in_pages(bank: Bank) -> None:
+    for month in ("2027-03", "2027-02"):
+        assert (
+            await bank.accountant.put(f"/v1/policies/{month}", json={"day_basis": 365})
+        ).status_code == 200
+    whole = (await bank.get("/v1/policies"))["items"]
+    found: list[Any] = []
+    page = await bank.get("/v1/policies?limit=1")
+    while page["next"] is not None:
+        found += page["items"]
+        page = await bank.get(f"/v1/policies?limit=1&cursor={page['next']}")
+    assert [*found, *page["items"]] == whole

@@ -86,6 +86,17 @@ def centre(centre_id: str, cost: str) -> dict[str, Any]:
     return {"centre_id": centre_id, "lines": {"deposit_cost": cost}, "stocks": {}, "measures": measures}
 
 
+async def test_a_simulation_asked_for_again_under_its_key_is_the_same_one(closed: Bank) -> None:
+    body, key = {"period": "2026-07", "policy": {"deposit_rate": "1.80"}}, {"Idempotency-Key": "once"}
+    first = await closed.accountant.post(PATH, json=body, headers=key)
+    again = await closed.accountant.post(PATH, json=body, headers=key)
+    assert (first.status_code, again.status_code, again.json()) == (202, 202, first.json())
+    assert again.headers["location"] == first.headers["location"]
+    other = await closed.accountant.post(PATH, json={**body, "policy": {"day_basis": 365}}, headers=key)
+    assert (other.status_code, other.json()["rule"]) == (409, "idempotency-key-names-one-request")
+    await outlasting(closed, first.headers["location"])
+
+
 async def test_a_higher_provision_rate_charges_by_the_shares(closed: Bank) -> None:
     result = await result_of(closed, "2026-07", policy={"provision_rates": {"substandard": "40"}})
     assert lines_of(result, "manager") == {

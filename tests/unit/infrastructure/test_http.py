@@ -7,23 +7,26 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import httpx
+import orjson
 import pytest
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from prometheus_client import REGISTRY
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.responses import StreamingResponse
 from structlog.testing import capture_logs
 
-from shared.contracts.types import Id, Money, Share
+from shared.contracts.types import BusinessDate, Contract, Id, Money, Share, parse
 from shared.infrastructure.auth import Authenticator, Forbidden, Principal, Role, allow, issue_token
 from shared.infrastructure.event_log import LogUnavailable
 from shared.infrastructure.http import (
     IdempotencyKey,
     IfMatch,
     Json,
+    Page,
     PageQuery,
     context_of_request,
     create_app,
@@ -107,6 +110,11 @@ async def post_without_reading() -> None: ...
 @router.get("/raise/{name}")
 async def raise_it(name: str) -> None:
     raise RAISED[name]
+
+
+@router.get("/guarded")
+async def guarded(number: int, _: Annotated[Principal, Depends(allow(Role.CORE))]) -> int:
+    return number
 
 
 @router.get("/pages")
@@ -422,6 +430,62 @@ async def test_a_cursor_leads_to_where_the_page_ended(client: httpx.AsyncClient)
 async def test_a_cursor_that_is_not_ours_is_malformed(client: httpx.AsyncClient, cursor: str) -> None:
     body = problem(await client.get("/v1/pages", params={"cursor": cursor}), 422)
     assert body["errors"][0]["field"] == "cursor"
+
+
+@pytest.mark.parametrize("limit", range(1, 7))
+def test_a_list_that_was_read_whole_comes_in_pages_too(limit: int) -> None:
+    items = [{"name": name, "day": day} for name in "ab" for day in range(2)] + [
+        {"name": "default", "day": 9}
+    ]
+    found: list[dict[str, Any]] = []
+    cursor: str | None = None
+    while True:
+        answer = Page(limit, cursor).of(items, "name", "day")
+        assert 0 < len(answer["items"]) <= limit
+        found += answer["items"]
+        cursor = answer["next"]
+        if cursor is None:
+            break
+    assert found == items
+
+
+@pytest.mark.parametrize("cursor", [encode_cursor("c", "0"), encode_cursor("a"), "x"])
+def test_a_cursor_of_another_list_is_malformed(cursor: str) -> None:
+    with pytest.raises(RequestValidationError, match="is not the `next` of a page of this list"):
+        Page(10, cursor).of([{"name": "a", "day": 0}], "name", "day")
+
+
+async def test_who_shows_no_token_hears_of_that_before_all_else(client: httpx.AsyncClient) -> None:
+    problem(await client.get("/v1/guarded?number=x"), 401)
+
+
+class Several(Contract, extra="forbid"):
+    customer_id: Id
+    day: BusinessDate
+    number: Annotated[int, Field(ge=1)] = 1
+    known_at: AwareDatetime | None = None
+    rates: dict[Literal["a", "b"], str] | None = None
+    inner: Share | None = None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"customer_id": "a b"}, "customer_id: must be 1 to 64 letters, digits and . : @ + - _"),
+        ({"day": "2026-13-01"}, "day: must be a day of the calendar, written YYYY-MM-DD"),
+        ({"day": None}, "day: must be a date written YYYY-MM-DD"),
+        ({"number": "x"}, "number: must be a whole number"),
+        ({"number": 0}, "number: must be greater than or equal to 1"),
+        ({"known_at": "2026-10-01T00:00:00"}, "known_at: must be a moment with its offset from UTC"),
+        ({"rates": {"c": "1"}}, "rates.c: must be 'a' or 'b'"),
+        ({"inner": 1}, "inner: must be a decimal string above 0 and at most 1"),
+        ({"mumber": 1}, "mumber: is not known here"),
+    ],
+)
+def test_a_mistake_is_told_by_field_and_rule_in_words(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(Malformed) as told:
+        parse(Several, orjson.dumps({"customer_id": "c1", "day": "2026-07-01", **changes}))
+    assert str(told.value).startswith(words)
 
 
 def test_a_cursor_is_safe_in_a_url() -> None:
