@@ -159,6 +159,7 @@ async def test_what_was_previewed_is_what_is_applied(bank: Bank) -> None:
 
 async def test_a_preview_asked_for_again_under_its_key_is_the_same_one(bank: Bank) -> None:
     await welcome(bank, "c2")
+    await set_rules(bank, {"pool": {"branch_id": "b1"}})
     key = {"Idempotency-Key": "k"}
     first, again = [
         await bank.assigner.post("/v1/allocations/preview", json=terms(bank), headers=key) for _ in range(2)
