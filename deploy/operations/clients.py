@@ -65,9 +65,10 @@ def _installed(program: Program) -> Iterator[Client]:
 
 def connection_of(url: URL) -> tuple[str, dict[str, str]]:
     """How a program is told where to connect: an address without the password, and the environment that has it."""
-    address = url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
+    # `set` would keep the password, as it takes None for what is not to be changed
+    address = URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
     secret = {"PGPASSWORD": str(url.password)} if url.password else {}
-    return address, {**os.environ, **secret, "LC_ALL": "C"}
+    return address.render_as_string(), {**os.environ, **secret, "LC_ALL": "C"}
 
 
 async def run(client: Client, url: URL, arguments: Sequence[str], on_line: Callable[[str], None]) -> None:
