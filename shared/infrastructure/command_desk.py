@@ -7,11 +7,12 @@ behind – each is worked in a transaction of its own, so that nobody answers fo
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.infrastructure import receipts
+from shared.infrastructure import receipts, tracing
 from shared.infrastructure.command_handler import Accepted, CommandHandler, Outcome, Refused, Submission
 from shared.infrastructure.database import Database, is_conflict, is_unavailable
 from shared.infrastructure.receipts import Answer, ReceiptKey
@@ -107,7 +108,7 @@ class CommandDesk:
     async def _alone(self, request: _Request) -> None:
         for attempt in range(1, _TRIES + 1):
             try:
-                async with self.database.begin() as connection:
+                async with _traced([request]), self.database.begin() as connection:
                     [(answer, events)] = await self._in_one(connection, [request], alone=True)
                 request.settle(answer, events)
                 return
@@ -122,7 +123,7 @@ class CommandDesk:
         if len(set(keys)) < len(keys):
             return False  # the same request twice: the second is to find the first one's receipt
         try:
-            async with self.database.begin() as connection:
+            async with _traced(batch), self.database.begin() as connection:
                 answers = await self._in_one(connection, batch, alone=False)
         except Exception as error:
             if is_unavailable(error):
@@ -162,6 +163,15 @@ class CommandDesk:
                 kept[request.receipt] = answer
         await receipts.keep(connection, kept)
         return [answers[request] for request in batch]
+
+
+def _traced(batch: Sequence[_Request]) -> AbstractAsyncContextManager[None]:
+    """The span of a transaction for these requests."""
+    return tracing.batch(
+        "transaction",
+        len(batch),
+        lambda: (one.origin.metadata for request in batch for one in request.submissions),
+    )
 
 
 def accepted(outcomes: Sequence[Outcome]) -> Accepted:

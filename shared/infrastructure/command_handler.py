@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.infrastructure import event_store
+from shared.infrastructure import event_store, tracing
 from shared.infrastructure.database import when_committed
 from shared.infrastructure.event_log import PARTITIONS
 from shared.infrastructure.event_store import Appender, Head, shard_of_stream
@@ -185,11 +185,12 @@ class CommandHandler:
         if not shards:
             return []
         began = perf_counter()
-        heads = await event_store.lock(connection, shards)
         outcomes: list[Outcome] = []
-        for first, last in _runs([aggregate.alone or aggregate.bank_wide for aggregate in aggregates]):
-            run = _Run(heads, streams[first:last], batch[first:last], first, letter)
-            outcomes += await self._work_off(connection, run)
+        with tracing.step("decide"):
+            heads = await event_store.lock(connection, shards)
+            for first, last in _runs([aggregate.alone or aggregate.bank_wide for aggregate in aggregates]):
+                run = _Run(heads, streams[first:last], batch[first:last], first, letter)
+                outcomes += await self._work_off(connection, run)
         self._meter.worked(len(batch), perf_counter() - began)
         return outcomes
 

@@ -8,12 +8,13 @@ growing pauses and loses nothing.
 
 import asyncio
 from collections import Counter as Counting
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import perf_counter
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.infrastructure import tracing
 from shared.infrastructure.command_handler import Accepted, CommandHandler, Duplicate, Outcome
 from shared.infrastructure.database import Database, is_collision, is_conflict, is_unavailable
 from shared.infrastructure.doors import Door, Read, Reader, event_of, letter_of
@@ -131,7 +132,8 @@ class Consumer:
     async def work(self, partition: Partition, batch: Sequence[Read]) -> list[Outcome]:
         """One transaction: the messages not worked yet, and the place reached."""
         began = perf_counter()
-        async with self._database.begin() as connection:
+        trace = tracing.batch(f"consume {partition.topic}", len(batch), lambda: _traces_of(batch))
+        async with trace, self._database.begin() as connection:
             place = await lock_position(connection, partition)
             fresh = [read for read in batch if read.record.offset >= place and read.submission is not None]
             fresh = self.reader.combined(partition.topic, fresh)
@@ -183,6 +185,10 @@ class Consumer:
         for partition, end in ends.items():
             behind[partition.topic] += max(0, end - places.get(partition, 0))
         return behind
+
+
+def _traces_of(batch: Sequence[Read]) -> Iterator[str]:
+    return (read.record.headers.get("traceparent", b"").decode("latin-1") for read in batch)
 
 
 def _name_of(outcome: Outcome) -> str:

@@ -6,7 +6,8 @@ them, and consumers drop what they have seen. One process of a service relays at
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.infrastructure import tracing
 from shared.infrastructure.database import Database, driver_of
 from shared.infrastructure.event_log import EventLog, LogUnavailable, Message
 from shared.infrastructure.meters import RelayMeter
@@ -180,8 +182,13 @@ class Relay:
                 by_topic.setdefault(topic, []).append(message)
         for topic, messages in by_topic.items():
             began = perf_counter()
-            await self._log.publish(topic, messages)
+            async with tracing.batch(f"publish {topic}", len(messages), partial(_traces_of, rows)):
+                await self._log.publish(topic, messages)
             self._meter.published(topic, len(messages), perf_counter() - began)
+
+
+def _traces_of(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    return (row["metadata"] for row in rows)
 
 
 async def _positions(connection: AsyncConnection) -> dict[int, int]:

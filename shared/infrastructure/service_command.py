@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from shared.infrastructure import replay as replaying
+from shared.infrastructure import tracing
 from shared.infrastructure.database import Database
 from shared.infrastructure.embedded_postgres import EmbeddedPostgres
 from shared.infrastructure.http import serve as serve_http
@@ -63,12 +64,14 @@ def serve(define: Define, settings: Settings, server: str) -> None:
     definition = define(settings)
     migrate(define, settings, server)
     asyncio.run(check_log(definition, settings, server))
+    tracing.start(definition.name, settings.otlp_endpoint)
     running = RunningService.of(definition, settings, server)
     # A batch makes some ten thousand short-lived objects that no cycle holds; what was loaded at start stays for
     # good. Collecting either every few hundred allocations would cost a tenth of the time.
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
     serve_http(running.app(), settings.host, settings.port_of(definition.name))
+    tracing.stop()
 
 
 def replay(define: Define, settings: Settings, server: str) -> int:

@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     personal_key_file: Path | None = None
     """Keys that wrap the keys of persons, one a line; unset: these are kept as they are."""
     base_currency: str = Field(default="CNY", pattern=r"^[A-Z]{3}$")
+    otlp_endpoint: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")] | None = None
+    """Where traces go, OTLP over HTTP such as ``http://collector:4318``; unset: nothing is traced."""
+
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(str.lower)] = "info"
 
     def __init__(self, **values: Any) -> None:

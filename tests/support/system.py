@@ -288,10 +288,10 @@ class System:
 
 
 @asynccontextmanager
-async def running_system(folder: Path, log: str = "embedded") -> AsyncIterator[System]:
+async def running_system(folder: Path, log: str = "embedded", **more: str) -> AsyncIterator[System]:
     """An installation on ``log`` (``embedded`` or ``kafka``), empty, all services ready, until the block ends.
 
-    Only the logs are left in the folder then.
+    Only the logs are left in the folder then. ``more`` are further settings, in lower case.
     """
     async with AsyncExitStack() as stack:
         for part in ("kafka", "postgres"):
@@ -310,6 +310,7 @@ async def running_system(folder: Path, log: str = "embedded") -> AsyncIterator[S
             oidc_audience=None,
             base_currency="CNY",
             log_level="info",
+            **more,
         )
         services = Services(settings, server.url)
         system = System(settings, server, broker, services, event_log(settings, server.url))

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars, unbind_contextvars
 
+from shared.infrastructure import tracing
 from shared.infrastructure.http.context import RequestContext, current
 from shared.infrastructure.http.problems import malformed, problem_of
 from shared.infrastructure.metrics import HTTP_REQUEST_DURATION, HTTP_REQUESTS
@@ -40,10 +41,10 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        context = RequestContext.of(
-            headers.get(b"x-request-id", b"").decode("latin-1"),
-            headers.get(b"traceparent", b"").decode("latin-1"),
+        trace = tracing.Request(
+            headers.get(b"traceparent", b"").decode("latin-1"), routine=scope["path"] in _ROUTINE
         )
+        context = RequestContext.of(headers.get(b"x-request-id", b"").decode("latin-1"), trace.traceparent)
         added = [
             (b"x-request-id", context.request_id.encode()),
             (b"traceparent", context.traceparent.encode()),
@@ -69,7 +70,7 @@ class RequestMiddleware:
                 raise
             await problem_of(error)(scope, receive, answer)
         finally:
-            self._record(scope, status or 500, time.perf_counter() - started)
+            self._record(scope, status or 500, time.perf_counter() - started, trace)
             reset_contextvars(**bound)
             unbind_contextvars("actor")
             current.reset(reset)
@@ -111,12 +112,13 @@ class RequestMiddleware:
             413, f"A body may have at most {self._largest_body} bytes.", headers={"Connection": "close"}
         )
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float, trace: tracing.Request) -> None:
         route: Any = scope.get("route")
         template: str = getattr(route, "path_format", UNMATCHED)
         method = scope["method"] if scope["method"] in _METHODS else UNMATCHED
         requests, duration = self._metrics_of(method, template, status)
         requests.inc()
         duration.observe(seconds)
+        trace.end(method, template, status)
         write = log.debug if template in _ROUTINE else log.info
         write("request", method=method, route=template, status=status, seconds=round(seconds, 6))
