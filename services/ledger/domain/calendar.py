@@ -13,6 +13,7 @@ class Calendar:
 
     closed_through: int = 0
     first_booked: int | None = None
+    """The first month with an entry, or with a cost pool to be spread."""
 
     def period_of(self, day: date) -> tuple[int, int | None]:
         """The month in which a business date is booked, and the closed month that this adjusts, if it does.
@@ -26,7 +27,7 @@ class Calendar:
 
     def is_due(self, month: int) -> bool:
         """Whether a month is the one to close next: all before it are closed. Before the first close, none of
-        them may have an entry."""
+        them may have an entry or a cost pool."""
         return month == self._due(month)
 
     def check_closable(self, month: int) -> None:

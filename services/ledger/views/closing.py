@@ -97,9 +97,10 @@ async def before_close(connection: AsyncConnection, month: int) -> BeforeClose:
 
 _FIRST_ADJUSTED = """
     SELECT min(adjusts_period) FROM leg
-    WHERE adjusts_period IS NOT NULL AND period = $1 AND line IN ('deposit_balance', 'loan_balance')
+    WHERE adjusts_period IS NOT NULL AND period = $1
 """
-"""A month is recomputed where a stock leg dated in it, or before, was booked since the last close."""
+"""A month is recomputed where any leg dated in it, or before, was booked since the last close: even where no stock
+changed, as its policy may have."""
 
 _CUSTOMERS = """
     WITH posted AS (

@@ -52,9 +52,12 @@ class PeriodView:
 
 
 async def calendar(connection: AsyncConnection) -> Calendar:
-    """Which months are closed, and the first with an entry."""
+    """Which months are closed, and the first with an entry or a cost pool."""
     driver = await driver_of(connection)
-    row = await driver.fetchrow("SELECT (SELECT max(month) FROM period), (SELECT min(period) FROM month)")
+    row = await driver.fetchrow(
+        "SELECT (SELECT max(month) FROM period), "
+        "least((SELECT min(period) FROM month), (SELECT min(month) FROM cost_pool))"
+    )
     return Calendar(row[0] or 0, row[1])
 
 

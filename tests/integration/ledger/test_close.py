@@ -215,6 +215,33 @@ async def test_a_late_event_is_booked_in_the_first_open_month_and_keeps_its_date
     assert await own_bank.service.verify() is None
 
 
+async def test_a_late_fee_makes_its_month_take_the_policy_that_is_in_force_for_it_now(own_bank: Bank) -> None:
+    await own_bank.book(*WORKED_EXAMPLE)
+    await own_bank.close("2026-07")
+    answer = await own_bank.accountant.put("/v1/policies/2026-07", json={"deposit_rate": "3.00"})
+    assert answer.status_code == 200, answer.text
+    await own_bank.accountant.put("/v1/policies/2026-08", json={"deposit_rate": "1.50"})
+    await own_bank.close("2026-08")  # nothing late, so July stays as it was computed
+    assert await amounts(own_bank, "manager", "m1", "2026-08", "deposit_cost") == ["-1240.00"]
+    await own_bank.book(
+        core_event("late", "FeeCharged", "2026-07-31", customer_id="c2",
+                   kind="settlement", product_code="AGT", amount="1.00")
+    )  # fmt: skip
+    await own_bank.close("2026-09")
+    july = await own_bank.get("/v1/entries/close-2026-09~m1~2026-07")
+    assert july["lines"] == {"deposit_cost": "-1240.00"}  # 960000.01 at 3.00 for 31 days cost 2480.00
+
+
+async def test_a_month_with_a_cost_pool_alone_closes_before_those_after_it(own_bank: Bank) -> None:
+    await own_bank.book(*WORKED_EXAMPLE)
+    await own_bank.declare("2026-06", "it", "12.00", "entries")
+    early = ("months-close-in-order", "period")
+    assert await refusal(own_bank, "/v1/periods/2026-07/close") == early
+    await own_bank.close("2026-06")
+    assert await amounts(own_bank, "manager", "unallocated", "2026-06", "allocated_cost") == ["-12.00"]
+    await own_bank.close("2026-07")
+
+
 async def test_a_hand_over_lets_stocks_change_hands_and_is_trued_up(own_bank: Bank) -> None:
     await own_bank.book(*WORKED_EXAMPLE)
     await own_bank.close("2026-07")

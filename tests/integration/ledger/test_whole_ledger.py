@@ -86,9 +86,8 @@ class WholeLedger:
             case ProductMoved(code, since, department):
                 await self.bank.define(code, department, effective_from=since.isoformat())
             case PolicySet(month, terms):
-                if expected:
-                    answer = await self.bank.accountant.put(f"/v1/policies/{month}", json=terms)
-                    assert answer.status_code == 200, answer.text
+                answer = await self.bank.accountant.put(f"/v1/policies/{month}", json=terms)
+                assert answer.status_code == 200, answer.text
             case PoolDeclared(period, pool, amount, driver):
                 body = {"period": period, "pool": pool, "amount": amount, "driver": driver}
                 answer = await self.bank.accountant.post("/v1/cost-pools", json=body)
@@ -287,6 +286,9 @@ EVERYTHING: list[BankFact] = [
     Closed("2026-09"),  # out of turn
     Closed(),
     Posted((paid("e14", "2026-08-10", "-360000.00"), charged("e15", "2026-07-01", "0.01"))),
+    PolicySet(
+        "2026-07", {"deposit_rate": "9.99"}
+    ),  # of a closed month, which the late fee makes be computed anew
     PoolDeclared("2026-09", "it", "0.10", "entries"),
     Closed(),
 ]

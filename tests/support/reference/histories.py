@@ -127,9 +127,7 @@ class PolicySet:
     terms: Mapping[str, Any]
 
     def tell(self, ledger: ReferenceLedger) -> list[str]:
-        """Terms for a month that is closed are not told at all."""
-        if ledger.is_closed(self.month):
-            return []
+        """The word is always taken; a closed month takes it when something late makes it be computed again."""
         ledger.set_policy(self.month, **self.terms)
         return ["accepted"]
 
@@ -178,7 +176,7 @@ class Closed:
             return self.month
         if ledger.closed_through is not None:
             return month_after(ledger.closed_through)
-        return min((leg.period for leg in ledger.legs), default=MONTHS[0])
+        return min(ledger.months_to_close(), default=MONTHS[0])
 
     def tell(self, ledger: ReferenceLedger) -> list[str]:
         """A close out of turn is refused."""

@@ -16,7 +16,6 @@ from tests.support.reference.rules import (
     FEE_LINES,
     POLICY,
     PROVISION_RATES,
-    STOCK_LINES,
     ZERO,
     Refused,
     contra_of,
@@ -100,6 +99,10 @@ class ReferenceLedger(Books):
         if self.closed_through is None or month > self.closed_through:
             return month, None
         return month_after(self.closed_through), month
+
+    def months_to_close(self) -> set[str]:
+        """The months that have legs or cost pools."""
+        return {leg.period for leg in self.legs} | {period for period, _ in self.pools}
 
     def known(self, facts: int) -> Books:
         """The books as they stood after the first facts."""
@@ -288,7 +291,7 @@ class ReferenceLedger(Books):
         """Close a month (§8); a month that is closed already stays as it is."""
         if self.is_closed(month):
             return
-        if self.closed_through is None and any(leg.period < month for leg in self.legs):
+        if self.closed_through is None and any(due < month for due in self.months_to_close()):
             raise Refused("period")
         if self.closed_through is not None and month != month_after(self.closed_through):
             raise Refused("period")
@@ -323,8 +326,8 @@ class ReferenceLedger(Books):
         return cells
 
     def _months_to_true_up(self, month: str) -> Iterable[str]:
-        """The closed months on or before whose last day stock legs were booked in the month that closes now."""
-        late = [leg.month for leg in self.legs if leg.period == month and leg.line in STOCK_LINES]
+        """The closed months on or before whose last day legs were booked in the month that closes now."""
+        late = [leg.month for leg in self.legs if leg.period == month]
         if self.closed_through is None or not late:
             return []
         return months_between(min(late), self.closed_through)
