@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-load
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-kafka kafka test unit integration end-to-end check alerts format coverage bench bench-close bench-assignment bench-appraisal contracts lock clean
+.PHONY: help setup run run-kafka kafka test unit integration end-to-end check alerts format coverage bench bench-close bench-assignment bench-appraisal contracts dashboards lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -52,6 +52,7 @@ check: setup ## format, lint, types, import rules, contracts, alerts, coverage o
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m deploy.local.contracts --check
+	$(BIN)/python -m deploy.grafana --check
 	$(if $(PROMTOOL),$(MAKE) --no-print-directory alerts,@echo "alerts: not checked, as there is no promtool here")
 	$(BIN)/python -m deploy.image --check
 	$(BIN)/python -m deploy.k8s
@@ -85,6 +86,9 @@ bench-appraisal: setup ## seconds and memory of a cycle's steps for 2,000 manage
 contracts: setup ## write deploy/contracts anew
 	$(BIN)/python -m deploy.local.contracts
 	$(BIN)/python -m deploy.local.reporting
+
+dashboards: setup ## write deploy/grafana/dashboards anew
+	$(BIN)/python -m deploy.grafana
 
 lock: setup ## pin the newest versions in requirements.lock
 	$(BIN)/python -m pip install --quiet uv

@@ -8,6 +8,7 @@ import httpx
 import orjson
 import pytest
 
+from tests.end_to_end.committee import Committee, scheme
 from tests.end_to_end.office import Office
 from tests.support.system import System, running_system
 
@@ -26,47 +27,6 @@ async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Syst
     """An installation of its own: months close for the whole bank."""
     async with running_system(tmp_path_factory.mktemp("appraised"), "kafka") as system:
         yield system
-
-
-def scheme(target: str) -> dict[str, Any]:
-    indicator = {"code": "y", "name": "Efficiency", "source": "measure:efficiency", "weight": "100"}
-    return {
-        "name": "Efficiency",
-        "side": "manager",
-        "indicators": [{**indicator, "target": target}],
-        "thresholds": {"A": "90", "B": "60", "C": "20"},  # all four in the sample
-    }
-
-
-class Committee:
-    """Those who take a cycle through its steps."""
-
-    def __init__(self, system: System) -> None:
-        self.ann = system.client("appraisal", "approver", subject="ann")
-        self.bob = system.client("appraisal", "approver", subject="bob")
-        self.payer = system.client("appraisal", "accountant", subject="carl")
-
-    async def done(self, path: str, by: httpx.AsyncClient | None = None, **body: Any) -> dict[str, Any]:
-        answer = await (by or self.ann).post(path, json=body or None)
-        assert answer.status_code < 300, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
-
-    async def appraise(self, period: str) -> None:
-        """From opening to publishing."""
-        await self.done("/v1/cycles", period=period)
-        cycle = f"/v1/cycles/{period}"
-        await self.done(f"{cycle}/freeze")
-        await self.done(f"{cycle}/score")
-        await self.done(f"{cycle}/approve", self.bob)
-        await self.done(f"{cycle}/publish")
-
-    async def award(self, period: str) -> dict[str, Any]:
-        """Propose and grant the awards of a cycle; the sheet."""
-        await self.done(f"/v1/cycles/{period}/awards")
-        await self.done(f"/v1/cycles/{period}/awards/approve", self.bob)
-        sheet: dict[str, Any] = (await self.ann.get(f"/v1/cycles/{period}/awards")).json()
-        return sheet
 
 
 async def pages(client: httpx.AsyncClient, path: str, **params: str) -> list[dict[str, Any]]:

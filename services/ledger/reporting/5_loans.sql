@@ -29,11 +29,11 @@ SELECT
     (loan.outstanding * share.value::numeric / 10000 * 0.01)::numeric(20, 2) AS outstanding,
     (loan.held * share.value::numeric / 10000 * 0.01)::numeric(20, 2) AS provision
 FROM public.loan
-LEFT JOIN LATERAL (
-    SELECT shares FROM public.assignment
-    WHERE assignment.customer_id = loan.customer_id AND effective_from <= (now() AT TIME ZONE 'Asia/Shanghai')::date
-    ORDER BY effective_from DESC LIMIT 1
-) AS known ON true
+LEFT JOIN (
+    SELECT DISTINCT ON (customer_id) customer_id, shares FROM public.assignment
+    WHERE effective_from <= (now() AT TIME ZONE 'Asia/Shanghai')::date
+    ORDER BY customer_id, effective_from DESC
+) AS known USING (customer_id)
 CROSS JOIN LATERAL json_each_text(
     CASE WHEN json_typeof(known.shares) = 'object' AND known.shares::text <> '{}' THEN known.shares
          ELSE '{"unassigned": 10000}'::json END
