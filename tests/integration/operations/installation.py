@@ -17,6 +17,7 @@ from shared.contracts.envelope import CloudEvent
 from shared.infrastructure import service_command
 from shared.infrastructure.chain import heads
 from shared.infrastructure.database import Database, url_of
+from shared.infrastructure.event_log import LogUnavailable
 from shared.infrastructure.replay import Finding
 from shared.infrastructure.runtime import RunningService, prepare
 from shared.infrastructure.settings import SERVICES, Settings
@@ -69,7 +70,10 @@ class Installation:
 
 
 async def _behind(one: ServiceUnderTest) -> int:
-    lag = sum((await one.service.consumer.lag()).values())
+    try:
+        lag = sum((await one.service.consumer.lag()).values())
+    except LogUnavailable:  # the service has not begun with it yet
+        return 1
     [(backlog,)] = await one.rows(
         "SELECT sum(shard.position - relay_position.position)::bigint FROM shard JOIN relay_position USING (shard)"
     )
