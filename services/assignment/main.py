@@ -21,6 +21,7 @@ from services.assignment.domain import (
     proposal,
     register,
     tender,
+    tenure,
 )
 from services.assignment.domain.compliance.large_value import read_deposits
 from services.assignment.settings import Settings
@@ -69,6 +70,7 @@ READERS: Mapping[str, FactReader] = {
         for kind in (
             policy.PolicySet,
             manager.ManagerRegistered,
+            tenure.ManagerDisciplined,
             ScorecardApproved,
             CustomerResultStated,
             PeriodClosed,

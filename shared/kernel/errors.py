@@ -19,6 +19,10 @@ class Refusal(Exception):
         self.detail = detail
 
 
+class NotOnRecord(Refusal):
+    """A Refusal because the very thing that a command is for does not exist. Over HTTP: 404, as nothing is there."""
+
+
 class Unknown(Exception):
     """What was asked for does not exist, or not for this caller. Over HTTP: 404."""
 

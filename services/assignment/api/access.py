@@ -7,13 +7,14 @@ from fastapi import Depends, Query
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assignment.domain.personal import mask
-from services.assignment.views import portfolio
+from services.assignment.views import manager, portfolio
 from services.assignment.views.customer import Customer
 from services.assignment.views.personal import names
 from services.assignment.views.portfolio import Holding
 from shared.contracts.types import BusinessDate
 from shared.infrastructure.auth import Principal, Role, allow
 from shared.infrastructure.bank_time import today
+from shared.infrastructure.database import Database
 from shared.kernel.errors import Unknown
 
 OVERSEES = (Role.ASSIGNER, Role.APPROVER, Role.AUDITOR)
@@ -42,6 +43,11 @@ Reader = Annotated[
 ]
 """A caller who may see managers and customers, or their own of them."""
 
+CareerReader = Annotated[Principal, Depends(allow(Role.ASSIGNER, Role.APPROVER, Role.MANAGER, reads=True))]
+"""A caller who may see what happened to managers, or to themselves: measures and their grounds are nobody else's."""
+
+Appellant = Annotated[Principal, Depends(allow(Role.ASSIGNER, Role.APPROVER, Role.MANAGER))]
+"""A manager who objects to a measure, or somebody of the office for them."""
 
 AsOf = Annotated[BusinessDate | None, Query(description="YYYY-MM-DD, today if left out")]
 
@@ -65,6 +71,19 @@ def check_manager(caller: Principal, manager_id: str) -> None:
     """Raises Unknown for a manager who is not the caller's to see."""
     if only_manager(caller) not in (None, manager_id):
         raise no_manager(manager_id)
+
+
+def check_own(caller: Principal, manager_id: str, *office: Role) -> None:
+    """Raises Unknown for a manager who is not the caller, unless the caller has a role of ``office``."""
+    if not caller.has(*office) and caller.manager != manager_id:
+        raise no_manager(manager_id)
+
+
+async def check_on_record(database: Database, manager_id: str) -> None:
+    """Raises Unknown for a manager who is not on record."""
+    async with database.read() as connection:
+        if not await manager.known(connection, [manager_id]):
+            raise no_manager(manager_id)
 
 
 async def check_customer(connection: AsyncConnection, caller: Principal, customer_id: str) -> None:

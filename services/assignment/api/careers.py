@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 import orjson
 import uuid_utils
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import model_validator
 from starlette.responses import Response
 
-from services.assignment.api.access import Approver, Assigner
+from services.assignment.api.access import Appellant, Approver, Assigner, check_on_record, check_own
 from services.assignment.api.proposals import propose
 from services.assignment.domain import manager as managers
 from services.assignment.domain.grade import Grade
@@ -33,7 +33,7 @@ from shared.contracts.assignment import (
 )
 from shared.contracts.assignment.managers import Hours
 from shared.contracts.types import Amount, BusinessDate, Contract, Id, Text
-from shared.infrastructure.auth import Principal
+from shared.infrastructure.auth import Principal, Role
 from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import Accepted
 from shared.infrastructure.http import Commands, commands
@@ -147,7 +147,8 @@ def _shown(accepted: Accepted) -> Any:
 
 async def _tell(desk: Commands, caller: Principal, told: Told) -> Response:
     """Record it, and answer with the event."""
-    return await desk.submit(caller, managers.DECIDER, TellOfManager(told, today()), _shown, 201)
+    command = TellOfManager(told, today(), caller.subject)
+    return await desk.submit(caller, managers.DECIDER, command, _shown, 201)
 
 
 @router.post("/confidentiality", status_code=201)
@@ -203,10 +204,13 @@ async def record_training(manager_id: Id, body: Training, caller: Assigner, desk
     status_code=201,
     responses={202: {"description": "Requirements are to be overridden: proposed for an approver"}},
 )
-async def change_grade(manager_id: Id, body: NewGrade, caller: Assigner, desk: Desk) -> Response:
+async def change_grade(
+    request: Request, manager_id: Id, body: NewGrade, caller: Assigner, desk: Desk
+) -> Response:
     """Give the manager another grade; a higher one only if its requirements are met on that day (409 names those
     that are not). With `override_reason` it becomes a proposal (202) that another person approves."""
     if body.override_reason is not None:
+        await check_on_record(request.app.state.database, manager_id)
         content = {"manager_id": manager_id, **body.model_dump(mode="json")}
         return await propose(desk, caller, Kind.GRADE, manager_id, content, frozenset({manager_id}))
     command = ChangeGrade(manager_id, body.grade, body.effective_from, body.ground, body.reference)
@@ -214,8 +218,11 @@ async def change_grade(manager_id: Id, body: NewGrade, caller: Assigner, desk: D
 
 
 @router.post("/disciplines", status_code=202)
-async def propose_discipline(manager_id: Id, body: NewDiscipline, caller: Assigner, desk: Desk) -> Response:
+async def propose_discipline(
+    request: Request, manager_id: Id, body: NewDiscipline, caller: Assigner, desk: Desk
+) -> Response:
     """Propose a disciplinary measure (202); it takes effect when another person approves."""
+    await check_on_record(request.app.state.database, manager_id)
     measure = ManagerDisciplined(
         manager_id=manager_id, discipline_id=str(uuid_utils.uuid7()), **body.model_dump()
     )
@@ -224,8 +231,9 @@ async def propose_discipline(manager_id: Id, body: NewDiscipline, caller: Assign
 
 
 @router.post("/disciplines/{discipline_id}/appeal", status_code=201)
-async def appeal(manager_id: Id, discipline_id: Id, body: Appeal, caller: Assigner, desk: Desk) -> Response:
-    """The manager objects to a measure, once."""
+async def appeal(manager_id: Id, discipline_id: Id, body: Appeal, caller: Appellant, desk: Desk) -> Response:
+    """The manager objects to a measure, once; or the office says so for them."""
+    check_own(caller, manager_id, Role.ASSIGNER, Role.APPROVER)
     told = DisciplineAppealed(
         manager_id=manager_id, discipline_id=discipline_id, grounds=body.grounds, business_date=today()
     )
@@ -236,7 +244,8 @@ async def appeal(manager_id: Id, discipline_id: Id, body: Appeal, caller: Assign
 async def decide_appeal(
     manager_id: Id, discipline_id: Id, body: AppealDecision, caller: Approver, desk: Desk
 ) -> Response:
-    """Decide on an appeal: a measure that is not upheld counts as if it had never been."""
+    """Decide on an appeal: a measure that is not upheld counts as if it had never been. Not by whoever proposed or
+    approved the measure."""
     told = DisciplineAppealDecided(
         manager_id=manager_id, discipline_id=discipline_id, **body.model_dump(), business_date=today()
     )

@@ -11,10 +11,10 @@ from services.assignment.domain.grade import Grade
 from services.assignment.domain.manager import ChangeGrade, TellOfManager
 from services.assignment.domain.month import months_later
 from services.assignment.domain.proposal import Kind
+from services.assignment.domain.tenure import ManagerDisciplined
 from shared.contracts.assignment import (
     CustomerAssigned,
     GradeGround,
-    ManagerDisciplined,
     ManagerShare,
     TenderAwarded,
 )
@@ -31,10 +31,11 @@ class Change(NamedTuple):
 
 
 class Approval(NamedTuple):
-    """When and by whom it was approved."""
+    """When and by whom it was approved, and whose proposal it was."""
 
     today: date
     approved_by: str
+    proposed_by: str
 
 
 def _assignment(content: Content, approval: Approval) -> Sequence[Change]:
@@ -67,7 +68,8 @@ def _grade(content: Content, _: Approval) -> Sequence[Change]:
 
 
 def _discipline(content: Content, approval: Approval) -> Sequence[Change]:
-    told = ManagerDisciplined.model_validate(content)
+    people = {"proposed_by": approval.proposed_by, "approved_by": approval.approved_by}
+    told = ManagerDisciplined.model_validate({**content, **people})
     return [Change(manager.DECIDER, TellOfManager(told, approval.today))]
 
 

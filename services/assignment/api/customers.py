@@ -108,11 +108,13 @@ def _registered(accepted: Accepted) -> dict[str, Any]:
 
 
 @router.get("")
-async def list_customers(request: Request, page: PageQuery, caller: Reader) -> Response:
-    """Customers in order of id. A manager sees those looked after today."""
+async def list_customers(request: Request, page: PageQuery, caller: Reader, as_of: AsOf = None) -> Response:
+    """Customers in order of id, as they were on a day. A manager sees those looked after today."""
     [after] = page.after(str) or ("",)
     async with request.app.state.database.snapshot() as connection:
         found = await customer_view.listed(connection, after, page.limit, only_manager(caller), today())
+        if as_of is not None:
+            found = await customer_view.as_of(connection, found, as_of)
         known = await customer_names(connection, caller, found)
     shown = [one.shown(known.get(one.customer_id)) for one in found]
     return Json(page_of(shown, encode_cursor(found[-1].customer_id) if len(found) == page.limit else None))
@@ -128,7 +130,7 @@ async def get_customer(request: Request, customer_id: Id, caller: Reader, as_of:
         if found is None:
             raise no_customer(customer_id)
         if as_of is not None:
-            found = await customer_view.as_of(connection, found, as_of)
+            [found] = await customer_view.as_of(connection, [found], as_of)
         known = await customer_names(connection, caller, [found])
         whole = await known_customers(connection, caller, [customer_id])
         profile = await profile_of(connection, found.stream, found.sealed) if whole else None
@@ -173,8 +175,13 @@ async def put_profile(
 
 
 @router.post("/{customer_id}/tier", status_code=202)
-async def propose_tier(customer_id: Id, body: NewTier, caller: Assigner, desk: Desk) -> Response:
+async def propose_tier(
+    request: Request, customer_id: Id, body: NewTier, caller: Assigner, desk: Desk
+) -> Response:
     """Propose another tier for a customer (202); it changes when another person approves."""
+    async with request.app.state.database.read() as connection:
+        if await customer_view.find(connection, customer_id) is None:
+            raise no_customer(customer_id)
     content = {"changes": [{"customer_id": customer_id, "tier": body.tier}], "reason": body.reason}
     return await propose(desk, caller, Kind.TIER, customer_id, content)
 

@@ -3,14 +3,17 @@
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from services.assignment.api.access import (
+    OVERSEES,
     AsOf,
     Assigner,
+    CareerReader,
     Reader,
     check_manager,
+    check_own,
     customer_names,
     manager_name,
     no_manager,
@@ -19,8 +22,9 @@ from services.assignment.api.access import (
 from services.assignment.domain import manager as managers
 from services.assignment.domain.grade import Grade
 from services.assignment.domain.manager import RegisterManager
+from services.assignment.domain.standing import Status
+from services.assignment.views import career, policy, portfolio
 from services.assignment.views import manager as manager_view
-from services.assignment.views import portfolio
 from services.assignment.views.history import history
 from services.assignment.views.personal import names
 from shared.contracts.assignment import ManagerRegistered
@@ -65,12 +69,18 @@ def _registered(accepted: Accepted) -> dict[str, Any]:
 
 
 @router.get("")
-async def list_managers(request: Request, page: PageQuery, caller: Reader, as_of: AsOf = None) -> Response:
+async def list_managers(
+    request: Request,
+    page: PageQuery,
+    caller: Reader,
+    as_of: AsOf = None,
+    status: Annotated[Status | None, Query(description="only managers of this status on the day")] = None,
+) -> Response:
     """Managers in order of id, as of a day. A manager sees the own record only."""
     [after] = page.after(str) or ("",)
     async with request.app.state.database.read() as connection:
         found = await manager_view.listed(
-            connection, after, page.limit, only_manager(caller), as_of or today()
+            connection, after, page.limit, only_manager(caller), as_of or today(), status
         )
         known = await names(connection, {one.stream: one.sealed for one in found})
     shown = [one.shown(manager_name(caller, one.manager_id, known.get(one.stream))) for one in found]
@@ -113,10 +123,24 @@ async def get_portfolio(
     return Json(page_of(shown, encode_cursor(found[-1].customer_id) if len(found) == page.limit else None))
 
 
+@router.get("/{manager_id}/career")
+async def get_career(request: Request, manager_id: Id, caller: CareerReader, as_of: AsOf = None) -> Response:
+    """A manager's standings, past and to come, and as of a day: qualifications and which of them are valid, trainings,
+    leaves, measures with what became of an appeal, until when probation lasts, and what the next grade still asks
+    for. For the office, auditors and the manager."""
+    check_own(caller, manager_id, *OVERSEES)
+    async with request.app.state.database.snapshot() as connection:
+        known = await career.told(connection, manager_id)
+        if not known:
+            raise no_manager(manager_id)
+        policies = await policy.policies(connection)
+    return Json({"manager_id": manager_id, **career.shown(known, policies, as_of or today())})
+
+
 @router.get("/{manager_id}/history")
-async def get_history(request: Request, manager_id: Id, page: PageQuery, caller: Reader) -> Response:
+async def get_history(request: Request, manager_id: Id, page: PageQuery, caller: CareerReader) -> Response:
     """All that was recorded of a manager, with actor, cause, business date and recorded time; no name."""
-    check_manager(caller, manager_id)
+    check_own(caller, manager_id, *OVERSEES)
     [after] = page.after(int) or (0,)
     async with request.app.state.database.read() as connection:
         found = await history(connection, f"manager-{manager_id}", after, page.limit)

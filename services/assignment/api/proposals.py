@@ -87,7 +87,7 @@ async def approve_proposal(
     command = _decision(found, caller, body, approve=True)
     origin = desk.origin(caller)
     because = Origin(origin.actor, f"proposal/{proposal_id}", origin.metadata)
-    approval = Approval(command.today, caller.subject)
+    approval = Approval(command.today, caller.subject, found.proposed_by)
     changes = CHANGES[Kind(found.kind)](orjson.loads(found.content), approval)
     return await _decide(desk, caller, found, command, [Submission(*change, because) for change in changes])
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from services.assignment.api.access import (
+    AsOf,
     Assigner,
     ProposalReader,
     Reader,
@@ -17,7 +18,7 @@ from services.assignment.api.access import (
 from services.assignment.api.proposals import propose
 from services.assignment.domain.proposal import Kind
 from services.assignment.domain.register import suggested_tiers
-from services.assignment.views import register
+from services.assignment.views import register, register_past
 from services.assignment.views.policy import policies
 from shared.contracts.types import CentreId, Contract, Id, Text
 from shared.infrastructure.bank_time import today
@@ -39,16 +40,20 @@ async def list_register(
     page: PageQuery,
     caller: Reader,
     manager_id: Annotated[CentreId | None, Query(description="only customers of this manager")] = None,
+    as_of: AsOf = None,
 ) -> Response:
     """Customers in order of id, each with the latest month-end stocks, their trend over a year (`growing` and
     `shrinking` by more than a tenth), the worst class of its open loans, and what it brought in the last twelve closed
-    months. A manager sees those looked after today."""
+    months; as of a day, of the months that had ended by then. A manager sees those looked after today."""
     [after] = page.after(str) or ("",)
-    wanted = only_manager(caller) or manager_id
-    async with request.app.state.database.read() as connection:
+    own = only_manager(caller)
+    day = today() if own is not None or as_of is None else as_of
+    async with request.app.state.database.snapshot() as connection:
         found = await register.entries(
-            connection, day=today(), after=after, limit=page.limit, manager_id=wanted
+            connection, day=day, after=after, limit=page.limit, manager_id=own or manager_id, as_of=as_of
         )
+        if as_of is not None:
+            found = await register_past.as_of(connection, found, as_of)
     following = encode_cursor(found[-1].customer_id) if len(found) == page.limit else None
     return Json(page_of([one.shown() for one in found], following))
 
@@ -59,17 +64,22 @@ async def get_register(
     customer_id: Id,
     caller: Reader,
     months: Annotated[int, Query(ge=1, le=MOST_MONTHS, description="how many of the latest months")] = 13,
+    as_of: AsOf = None,
 ) -> Response:
-    """One customer's entry in the register, with its loans by class and its latest months."""
+    """One customer's entry in the register, with its loans by class and its latest months; now, or as of a day."""
     async with request.app.state.database.snapshot() as connection:
         await check_customer(connection, caller, customer_id)
-        found = await register.entries(connection, day=today(), only=[customer_id])
+        found = await register.entries(connection, day=today(), only=[customer_id], as_of=as_of)
         if not found:
             raise no_customer(customer_id)
+        loans = await register.loans(connection, customer_id)
+        if as_of is not None:
+            found = await register_past.as_of(connection, found, as_of)
+            loans = await register_past.loans(connection, customer_id, as_of)
         shown = {
             **found[0].shown(),
-            "open_loans": await register.loans(connection, customer_id),
-            "months": await register.months(connection, customer_id, months),
+            "open_loans": loans,
+            "months": await register.months(connection, customer_id, months, as_of),
         }
     return Json(shown)
 

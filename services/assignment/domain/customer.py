@@ -20,7 +20,7 @@ from shared.contracts.assignment import (
 )
 from shared.contracts.types import BusinessDate, Contract, Id
 from shared.kernel.decider import Decider
-from shared.kernel.errors import Refusal
+from shared.kernel.errors import NotOnRecord, Refusal
 from shared.kernel.event import Fact
 
 
@@ -221,7 +221,7 @@ def decide(command: Command, customer: Customer, consulted: Consulted) -> Sequen
         return [_register(command, customer, consulted)]
     if not customer.registered:
         customer_id = command.stream.partition("-")[2]
-        raise Refusal("customer-is-known", "customer_id", f"there is no customer {customer_id}")
+        raise NotOnRecord("customer-is-known", "customer_id", f"there is no customer {customer_id}")
     match command:
         case AssignCustomer():
             return _assign(command, customer, consulted.staff)

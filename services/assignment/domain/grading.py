@@ -16,12 +16,14 @@ def unmet(
     day: date,
 ) -> list[str]:
     """What of a grade's requirements is not met on a day, in words; nothing where all are."""
-    valid = [one for one in qualifications if one.obtained_on <= day and not _expired(one, day)]
+    valid = [one for one in qualifications if is_valid(one, day)]
     return list(_unmet(terms, valid, appraisal, day))
 
 
-def _expired(qualification: QualificationRecorded, day: date) -> bool:
-    return qualification.expires_on is not None and qualification.expires_on <= day
+def is_valid(qualification: QualificationRecorded, day: date) -> bool:
+    """Whether it was obtained by a day, and has not expired."""
+    expires_on = qualification.expires_on
+    return qualification.obtained_on <= day and (expires_on is None or day < expires_on)
 
 
 def _unmet(

@@ -13,18 +13,18 @@ from services.assignment.domain.month import months_later
 from services.assignment.domain.policy import Policies
 from services.assignment.domain.record import check_has_come
 from services.assignment.domain.standing import EVER
-from services.assignment.domain.tenure import Manager, evolve
+from services.assignment.domain.tenure import Manager, ManagerDisciplined, evolve
 from shared.contracts import assignment as contract
 from shared.contracts.appraisal import ScorecardApproved
 from shared.contracts.assignment import (
     ConfidentialitySigned,
+    DepartureReason,
     DisciplineAppealDecided,
     DisciplineAppealed,
     GradeChangeRefused,
     GradeGround,
     ManagerConfirmed,
     ManagerDeparted,
-    ManagerDisciplined,
     ManagerGraded,
     ManagerReturned,
     ManagerTransferred,
@@ -35,7 +35,7 @@ from shared.contracts.assignment import (
     TrainingTaken,
 )
 from shared.kernel.decider import Decider
-from shared.kernel.errors import Refusal
+from shared.kernel.errors import NotOnRecord, Refusal
 from shared.kernel.event import Fact
 
 # --- commands -----------------------------------------------------------------------------------------------
@@ -71,10 +71,11 @@ Told = (
 
 @dataclass(frozen=True, slots=True)
 class TellOfManager:
-    """Say what happened to a manager."""
+    """Say what happened to a manager; ``said_by`` matters where not everybody may."""
 
     told: Told
     today: date
+    said_by: str = ""
 
     @property
     def stream(self) -> str:
@@ -137,7 +138,7 @@ def decide(command: Command, manager: Manager, consulted: Consulted) -> Sequence
         return [ManagerRegistered(**particulars.model_dump(), sealed=consulted.sealed[command])]
     if manager.registered is None:
         manager_id = command.stream.partition("-")[2]
-        raise Refusal("manager-is-known", "manager_id", f"there is no manager {manager_id}")
+        raise NotOnRecord("manager-is-known", "manager_id", f"there is no manager {manager_id}")
     if isinstance(command, ChangeGrade):
         return [_graded(command, manager, consulted.policies)]
     _check(command, manager, consulted)
@@ -195,6 +196,7 @@ def _check(command: TellOfManager, manager: Manager, consulted: Consulted) -> No
                 raise Refusal("leave-lasts-a-day", "returned_on", "must be after the leave began")
         case ManagerDeparted():
             _check_employed(manager, told.departed_on, "departed_on")
+            _check_departure(told, manager)
             if left := consulted.left_behind.get(command, 0):
                 detail = f"{left} customers are still looked after on {told.departed_on}"
                 raise Refusal("customers-are-handed-over", "departed_on", detail)
@@ -210,8 +212,11 @@ def _check(command: TellOfManager, manager: Manager, consulted: Consulted) -> No
             pass  # the appraisal's own word
         case ManagerDisciplined():
             _check_discipline(told, manager)
+        case DisciplineAppealed():
+            _check_appeal(told.discipline_id, manager, deciding=False)
         case _:
-            _check_appeal(told, manager)
+            _check_appeal(told.discipline_id, manager, deciding=True)
+            _check_judge(command.said_by, told, manager)
 
 
 def _check_employed(manager: Manager, day: date, path: str) -> None:
@@ -226,12 +231,24 @@ def _check_confirmation(told: ManagerConfirmed, manager: Manager, policies: Poli
     _check_employed(manager, told.confirmed_on, "confirmed_on")
     if manager.confirmed_on is not None:
         raise Refusal("confirmed-once", "confirmed_on", f"was confirmed on {manager.confirmed_on}")
-    if manager.hired_on == EVER:
-        return
-    months = policies.in_force(manager.hired_on).probation_months
-    earliest = months_later(manager.hired_on, months)
-    if told.confirmed_on < earliest:
+    earliest = probation_ends(manager, policies)
+    if earliest is not None and told.confirmed_on < earliest:
         raise Refusal("probation-is-served", "confirmed_on", f"probation lasts until {earliest}")
+
+
+def probation_ends(manager: Manager, policies: Policies) -> date | None:
+    """The first day on which a manager can be confirmed, by the policy of the day of hiring; None for those who are
+    confirmed, or of whom nobody knows when they were hired."""
+    if manager.confirmed_on is not None or manager.hired_on == EVER:
+        return None
+    return months_later(manager.hired_on, policies.in_force(manager.hired_on).probation_months)
+
+
+def _check_departure(told: ManagerDeparted, manager: Manager) -> None:
+    confirmed_on = manager.confirmed_on
+    ended = told.reason is DepartureReason.PROBATION_ENDED
+    if ended and confirmed_on is not None and confirmed_on <= told.departed_on:
+        raise Refusal("probation-runs", "reason", f"probation was passed on {confirmed_on}")
 
 
 def _check_discipline(told: ManagerDisciplined, manager: Manager) -> None:
@@ -246,15 +263,22 @@ def _check_discipline(told: ManagerDisciplined, manager: Manager) -> None:
         raise Refusal("suspension-ends", "ends_on", "only a suspension ends, and after it began")
 
 
-def _check_appeal(told: DisciplineAppealed | DisciplineAppealDecided, manager: Manager) -> None:
-    discipline = manager.disciplines.get(told.discipline_id)
+def _check_appeal(discipline_id: str, manager: Manager, *, deciding: bool) -> None:
+    discipline = manager.disciplines.get(discipline_id)
     if discipline is None:
-        detail = f"there is no measure {told.discipline_id} against this manager"
-        raise Refusal("discipline-is-known", "discipline_id", detail)
-    deciding = isinstance(told, DisciplineAppealDecided)
+        detail = f"there is no measure {discipline_id} against this manager"
+        raise NotOnRecord("discipline-is-known", "discipline_id", detail)
     if discipline.upheld is not None or discipline.appealed is not deciding:
         detail = "no appeal is open" if deciding else "an appeal was made already"
         raise Refusal("one-appeal", "discipline_id", detail)
+
+
+def _check_judge(judge: str, told: DisciplineAppealDecided, manager: Manager) -> None:
+    """Raises Refusal for whoever imposed the measure, or suffers it: an appeal goes to somebody else."""
+    imposed = manager.disciplines[told.discipline_id].imposed
+    if judge in (imposed.proposed_by, imposed.approved_by, told.manager_id):
+        detail = "who proposed, approved or suffers a measure does not decide on the appeal"
+        raise Refusal("four-eyes", "discipline_id", detail)
 
 
 def stream(command: Command) -> str:

@@ -231,7 +231,7 @@ class Policy:
         """As callers see it, apart from amounts, which are minor units."""
         values = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "version"}
         grades = {
-            grade: {
+            grade.value: {
                 **asdict(terms),
                 "capacity": str(terms.capacity),
                 "leads": ["*"] if terms.leads is None else sorted(terms.leads),
@@ -245,7 +245,7 @@ class Policy:
             "grades": grades,
             "tiers": tiers,
             "tier_bands": [band.model_dump(mode="json") for band in self.tier_bands],
-            "review_months": dict(self.review_months),
+            "review_months": {rating.value: months for rating, months in self.review_months.items()},
         }
 
 

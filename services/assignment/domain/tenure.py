@@ -18,7 +18,6 @@ from shared.contracts.assignment import (
     DisciplineAppealed,
     ManagerConfirmed,
     ManagerDeparted,
-    ManagerDisciplined,
     ManagerGraded,
     ManagerReturned,
     ManagerTransferred,
@@ -27,6 +26,13 @@ from shared.contracts.assignment import (
     QualificationRecorded,
 )
 from shared.kernel.event import Fact
+
+
+class ManagerDisciplined(contract.ManagerDisciplined):
+    """The contract's event with who imposed it beside it: left out of what is published."""
+
+    proposed_by: str | None = None
+    approved_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

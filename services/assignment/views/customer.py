@@ -1,6 +1,6 @@
 """Table ``customer``: customers on record = ``GET /v1/customers``, ``/v1/customers/{customer_id}``."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 
@@ -158,27 +158,35 @@ async def tiers_of(connection: AsyncConnection, customer_ids: Sequence[str]) -> 
     return {row.customer_id: row.tier for row in rows}
 
 
-async def as_of(connection: AsyncConnection, customer: Customer, day: date) -> Customer:
-    """The customer as it was at the end of a day by what was recorded since; its name is the present one."""
+async def as_of(connection: AsyncConnection, customers: Sequence[Customer], day: date) -> list[Customer]:
+    """The customers as they were at the end of a day by what was recorded since; names are the present ones."""
     rows = await connection.execute(
         text(
-            "SELECT type, data, business_date FROM event WHERE stream = :stream AND type = ANY(:types) "
-            "ORDER BY version"
+            "SELECT stream, type, data, business_date FROM event "
+            "WHERE stream = ANY(:streams) AND type = ANY(:types) ORDER BY stream, version"
         ),
-        {"stream": customer.stream, "types": list(_PARTICULARS)},
+        {"streams": [one.stream for one in customers], "types": list(_PARTICULARS)},
     )
+    known = {one.stream: one for one in customers}
     for row in rows:
         if row.type == "CustomerRegistered" or row.business_date <= day:
             said = orjson.loads(row.data)
-            customer = replace(customer, **{name: said[name] for name in _PARTICULARS[row.type]})
-    return customer
+            values = {name: said[name] for name in _PARTICULARS[row.type]}
+            known[row.stream] = replace(known[row.stream], **values)
+    return list(known.values())
+
+
+async def found(connection: AsyncConnection, customer_ids: Collection[str]) -> list[Customer]:
+    """Those of these customers who are on record."""
+    rows = await connection.execute(
+        text(_SELECT + " WHERE customer_id = ANY(:ids)"), {"ids": list(customer_ids)}
+    )
+    return [Customer(**row._mapping) for row in rows]
 
 
 async def find(connection: AsyncConnection, customer_id: str) -> Customer | None:
     """A customer on record."""
-    rows = await connection.execute(text(_SELECT + " WHERE customer_id = :id"), {"id": customer_id})
-    row = rows.first()
-    return Customer(**row._mapping) if row else None
+    return next(iter(await found(connection, [customer_id])), None)
 
 
 async def listed(

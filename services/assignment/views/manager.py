@@ -184,14 +184,21 @@ async def find(connection: AsyncConnection, manager_id: str, day: date) -> Manag
 
 
 async def listed(
-    connection: AsyncConnection, after: str, limit: int, only: str | None, day: date
+    connection: AsyncConnection,
+    after: str,
+    limit: int,
+    only: str | None,
+    day: date,
+    status: str | None = None,
 ) -> list[Manager]:
-    """Managers in order of id beyond a place, as of a day; all, or the only one that the caller may see."""
+    """Managers in order of id beyond a place, as of a day; all, those of a status, or the only one that the caller
+    may see."""
     rows = await connection.execute(
         text(
             _SELECT + " WHERE manager_id > :after AND (cast(:only AS text) IS NULL OR manager_id = :only) "
+            "AND (cast(:status AS text) IS NULL OR status = :status) "
             "ORDER BY manager_id LIMIT :limit"
         ),
-        {"after": after, "limit": limit, "only": only, "day": day},
+        {"after": after, "limit": limit, "only": only, "day": day, "status": status},
     )
     return [Manager(**row._mapping) for row in rows]

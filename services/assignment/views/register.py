@@ -8,6 +8,7 @@ from datetime import date
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.assignment.domain.month import last_month_ended
 from services.assignment.domain.register import (
     Command,
     Consulted,
@@ -24,7 +25,7 @@ from shared.infrastructure.database import copy, driver_of
 from shared.kernel.books import Line, LoanClass
 from shared.kernel.event import StoredEvent
 from shared.kernel.money import format_money
-from shared.kernel.period import format_month, parse_month
+from shared.kernel.period import LAST_YEAR, format_month, parse_month
 
 _RESULT = ("customer_id", "month", "deposits", "loans", "contribution", "products")
 _LOANS = """
@@ -132,7 +133,7 @@ class Entry:
 _ENTRIES = f"""
     WITH year AS (
         SELECT coalesce(min(month), 0) AS first FROM (
-            SELECT month FROM closed_month ORDER BY month DESC LIMIT {MONTHS_OF_YEAR}
+            SELECT month FROM closed_month WHERE month <= :through ORDER BY month DESC LIMIT {MONTHS_OF_YEAR}
         ) AS latest
     ), chosen AS (
         SELECT customer_id, tier FROM customer
@@ -154,7 +155,7 @@ _ENTRIES = f"""
     FROM chosen
     LEFT JOIN LATERAL (
         SELECT deposits, loans FROM customer_result AS one
-        WHERE one.customer_id = chosen.customer_id ORDER BY month DESC LIMIT 1
+        WHERE one.customer_id = chosen.customer_id AND month <= :through ORDER BY month DESC LIMIT 1
     ) AS latest ON true
     LEFT JOIN LATERAL (
         SELECT deposits, loans FROM customer_result AS one, year
@@ -162,11 +163,11 @@ _ENTRIES = f"""
     ) AS before ON true
     LEFT JOIN LATERAL (
         SELECT deposits, loans FROM customer_result AS one
-        WHERE one.customer_id = chosen.customer_id ORDER BY month LIMIT 1
+        WHERE one.customer_id = chosen.customer_id AND month <= :through ORDER BY month LIMIT 1
     ) AS earliest ON true
     LEFT JOIN LATERAL (
         SELECT sum(contribution) AS contribution FROM customer_result AS one, year
-        WHERE one.customer_id = chosen.customer_id AND month >= year.first
+        WHERE one.customer_id = chosen.customer_id AND month BETWEEN year.first AND :through
     ) AS brought ON true
     ORDER BY customer_id
 """  # noqa: S608  # constants
@@ -180,8 +181,12 @@ async def entries(
     limit: int = 1,
     only: Collection[str] | None = None,
     manager_id: str | None = None,
+    as_of: date | None = None,
 ) -> list[Entry]:
-    """Customers in the register in order of id beyond a place: all, those named, or those of a manager on a day."""
+    """Customers in the register in order of id beyond a place: all, those named, or those of a manager on a day.
+
+    ``as_of`` a day, the figures are those of the months that had ended by then; see ``register_past`` for the rest.
+    """
     rows = await connection.execute(
         text(_ENTRIES),
         {
@@ -189,21 +194,29 @@ async def entries(
             "limit": limit,
             "only": None if only is None else list(only),
             "manager_id": manager_id,
-            "day": day,
             "classes": CLASSES,
+            "through": _through(as_of),
+            "day": day,
         },
     )
     return [Entry(**row._mapping) for row in rows]
 
 
-async def months(connection: AsyncConnection, customer_id: str, limit: int) -> list[dict[str, object]]:
-    """What a customer's latest months were, newest first."""
+def _through(day: date | None) -> int:
+    """The last month whose figures count as of a day; the last of all where no day is given."""
+    return LAST_YEAR * 100 + MONTHS_OF_YEAR if day is None else last_month_ended(day)
+
+
+async def months(
+    connection: AsyncConnection, customer_id: str, limit: int, as_of: date | None = None
+) -> list[dict[str, object]]:
+    """What a customer's latest months were, of those that had ended by a day; newest first."""
     rows = await connection.execute(
         text(
             "SELECT month, deposits, loans, contribution, products FROM customer_result "
-            "WHERE customer_id = :customer_id ORDER BY month DESC LIMIT :limit"
+            "WHERE customer_id = :customer_id AND month <= :through ORDER BY month DESC LIMIT :limit"
         ),
-        {"customer_id": customer_id, "limit": limit},
+        {"customer_id": customer_id, "limit": limit, "through": _through(as_of)},
     )
     return [
         {
@@ -251,7 +264,11 @@ async def contributions(
 async def tiers_with_contributions(
     connection: AsyncConnection,
 ) -> list[tuple[str, str, int]]:
-    """Every customer on record with its tier and what it brought in the last twelve closed months."""
+    """Every customer on record with its tier and what it brought in the last twelve closed months; none as long as
+    no month is closed, when nothing can be said of anybody."""
+    closed = await connection.execute(text("SELECT EXISTS (SELECT FROM closed_month)"))
+    if not closed.scalar_one():
+        return []
     brought = await contributions(connection)
     rows = await connection.execute(text("SELECT customer_id, tier FROM customer ORDER BY customer_id"))
     return [(row.customer_id, row.tier, brought.get(row.customer_id, 0)) for row in rows]

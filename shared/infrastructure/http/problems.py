@@ -21,7 +21,7 @@ from shared.infrastructure.database import is_conflict, is_unavailable
 from shared.infrastructure.event_log import LogUnavailable
 from shared.infrastructure.http.context import context_of_request
 from shared.infrastructure.keys import IssuerUnavailable
-from shared.kernel.errors import Malformed, Refusal, StaleVersion, Unknown
+from shared.kernel.errors import Malformed, NotOnRecord, Refusal, StaleVersion, Unknown
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
@@ -87,6 +87,8 @@ def problem_of(error: Exception) -> Response:
             return _malformed_request(error)
         case Malformed():
             return problem(422, str(error), kind="malformed", title="Malformed request")
+        case NotOnRecord():
+            return problem(404, error.detail, kind="unknown")
         case Refusal():
             return _refused(error)
         case Unknown():

@@ -156,10 +156,102 @@ async def test_a_suspension_is_approved_by_another_and_lifted_when_the_appeal_is
     assert (await bank.welcome("c2")).status_code == 201
     assert (await bank.assign("c2", bank.today, m1="1")).json()["rule"] == "manager-is-at-work"
     appeal = f"/v1/managers/m1/disciplines/{content['discipline_id']}/appeal"
-    assert (await bank.assigner.post(appeal, json={"grounds": "it was not me"})).status_code == 201
+    grounds = {"grounds": "it was not me"}
+    assert (await bank.manager("m2").post(appeal, json=grounds)).status_code == 404
+    assert (await bank.auditor.post(appeal, json=grounds)).status_code == 403
+    assert (await bank.manager("m1").post(appeal, json=grounds)).status_code == 201
     decision = {"upheld": False, "reason": "it was not"}
-    assert (await bank.approver.post(f"{appeal}/decision", json=decision)).status_code == 201
+    for judge in ("bob", "ann", "m1"):
+        caller = bank.service.client("approver", subject=judge)
+        refused = await caller.post(f"{appeal}/decision", json=decision)
+        assert (refused.status_code, refused.json()["rule"]) == (409, "four-eyes"), judge
+    third = bank.service.client("approver", subject="cem")
+    assert (await third.post(f"{appeal}/decision", json=decision)).status_code == 201
     assert (await bank.assign("c2", bank.today, m1="1")).status_code == 200
+
+
+async def test_who_imposed_a_measure_is_told_to_nobody_outside(bank: Bank) -> None:
+    body = {"measure": "warning", "ground": "late", "effective_from": bank.today.isoformat()}
+    proposed = await bank.assigner.post("/v1/managers/m1/disciplines", json=body)
+    await bank.approver.post(f"/v1/proposals/{proposed.json()['proposal_id']}/approve")
+    await bank.service.caught_up()
+    [told] = [
+        record
+        for record in await bank.service.published("assignment.events")
+        if record.headers["ce_type"] == b"ManagerDisciplined"
+    ]
+    assert orjson.loads(told.value).keys() == {"manager_id", "discipline_id", *body}
+
+
+async def test_a_career_shows_what_was_there_by_a_day(bank: Bank) -> None:
+    await hire(bank, hired_on="2024-01-10")
+    college = {"kind": "education", "name": "college", "obtained_on": "2019-07-01"}
+    afp = {"kind": "certificate", "name": "AFP", "obtained_on": "2024-02-01", "expires_on": "2026-02-01"}
+    for one in (college, afp):
+        assert (await tell(bank, "qualifications", **one)).status_code == 201
+    course = {"course": "Know your customer", "hours": "7.5", "taken_on": "2024-05-01"}
+    await tell(bank, "trainings", **course)
+    await tell(bank, "trainings", **{**course, "hours": "2", "taken_on": "2024-06-01"})
+    await tell(bank, "leaves", effective_from="2024-09-01", reason="parental")
+    body = {"measure": "fine", "ground": "late", "effective_from": "2024-07-01", "amount": "100.00"}
+    proposed = await tell(bank, "disciplines", **body)
+    await bank.approver.post(f"/v1/proposals/{proposed.json()['proposal_id']}/approve")
+
+    async def career(day: str, caller: httpx.AsyncClient | None = None) -> Any:
+        answer = await (caller or bank.auditor).get("/v1/managers/m3/career", params={"as_of": day})
+        return answer.json()
+
+    seen = await career("2024-06-30", bank.manager("m3"))
+    assert seen["probation_ends_on"] == "2024-04-10"
+    assert [one["status"] for one in seen["standings"]] == ["probation", "on-leave"]
+    assert seen["leaves"] == [{"effective_from": "2024-09-01", "returned_on": None}]
+    assert seen["qualifications"] == [
+        {**college, "expires_on": None, "valid": True},
+        {**afp, "valid": True},
+    ]
+    assert (len(seen["trainings"]), seen["training_hours"], seen["disciplines"]) == (2, "9.5", [])
+    assert seen["next_grade"] == {"grade": "manager-4", "missing": ["2 years in banking"]}
+    later = await career("2026-02-01")
+    assert [one["valid"] for one in later["qualifications"]] == [True, False]
+    [fine] = later["disciplines"]
+    assert (fine["measure"], fine["amount"], fine["appeal"]) == ("fine", "100.00", None)
+    assert "approved_by" not in fine
+
+    appeal = f"/v1/managers/m3/disciplines/{fine['discipline_id']}/appeal"
+    await bank.manager("m3").post(appeal, json={"grounds": "it was not me"})
+    assert [one["appeal"] for one in (await career("2026-02-01"))["disciplines"]] == ["open"]
+    third = bank.service.client("approver", subject="cem")
+    await third.post(f"{appeal}/decision", json={"upheld": True, "reason": "it was"})
+    assert [one["appeal"] for one in (await career("2026-02-01"))["disciplines"]] == ["upheld"]
+
+
+async def test_a_career_is_for_the_office_auditors_and_the_manager(bank: Bank) -> None:
+    for what in ("career", "history"):
+        path = f"/v1/managers/m1/{what}"
+        for caller in (bank.manager("m1"), bank.assigner, bank.approver, bank.auditor, bank.admin):
+            assert (await caller.get(path)).status_code == 200, what
+        assert (await bank.manager("m2").get(path)).status_code == 404
+        assert (await bank.accountant.get(path)).status_code == 403
+        assert (await bank.admin.get(f"/v1/managers/m9/{what}")).status_code == 404
+
+
+async def test_who_is_on_probation_is_listed_and_probation_ends_one_way_or_the_other(bank: Bank) -> None:
+    await hire(bank, hired_on="2024-01-10")
+
+    async def on_probation(day: str) -> list[str]:
+        wanted = {"status": "probation", "as_of": day}
+        items = (await bank.auditor.get("/v1/managers", params=wanted)).json()["items"]
+        return [one["manager_id"] for one in items if one["hired_on"] is not None]
+
+    ending = {"departed_on": "2024-05-01", "reason": "probation-ended"}
+    assert await on_probation("2024-05-01") == ["m3"]
+    assert (await tell(bank, "confirmation", confirmed_on="2024-04-10")).status_code == 201
+    assert await on_probation("2024-05-01") == []
+    refused = await tell(bank, "departure", bank.approver, **ending)
+    assert (refused.status_code, refused.json()["rule"]) == (409, "probation-runs")
+    assert (await tell(bank, "departure", bank.approver, **{**ending, "departed_on": "2024-04-09"})).json()[
+        "reason"
+    ] == "probation-ended"
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,10 @@ from services.assignment.domain.manager import (
     TellOfManager,
     Told,
 )
-from services.assignment.domain.month import months_later
+from services.assignment.domain.month import last_month_ended, months_later
+from services.assignment.domain.policy import Policies, PolicyTerms
 from services.assignment.domain.standing import EVER, Career, Status
-from services.assignment.domain.tenure import Manager
+from services.assignment.domain.tenure import Manager, ManagerDisciplined
 from shared.contracts import assignment as contract
 from shared.contracts.appraisal import Rating, ScorecardApproved
 from shared.contracts.assignment import (
@@ -35,7 +36,6 @@ from shared.contracts.assignment import (
     GradeGround,
     ManagerConfirmed,
     ManagerDeparted,
-    ManagerDisciplined,
     ManagerGraded,
     ManagerReturned,
     ManagerTransferred,
@@ -337,6 +337,45 @@ def test_of_the_other_measures_only_the_end_of_the_contract_bars(
     fact = disciplined(measure, amount=amount)
     assert told(fact, after()) == [fact]
     assert (status(after(fact), TODAY) is Status.SUSPENDED) is bars
+
+
+@pytest.mark.parametrize("judge", ["ann", "bob", "m1"])
+def test_an_appeal_is_decided_by_nobody_who_imposed_or_suffers_the_measure(judge: str) -> None:
+    imposed = disciplined().model_copy(update={"proposed_by": "ann", "approved_by": "bob"})
+    manager = after(imposed, appealed())
+    decision = appeal_decided(upheld=True)
+    with pytest.raises(Refusal) as refusal:
+        managers.decide(TellOfManager(decision, TODAY, judge), manager, Consulted())
+    assert (refusal.value.rule, refusal.value.field) == ("four-eyes", "discipline_id")
+    assert managers.decide(TellOfManager(decision, TODAY, "cem"), manager, Consulted()) == [decision]
+
+
+def test_probation_ends_with_those_alone_who_have_not_passed_it() -> None:
+    ended = departed(TODAY).model_copy(update={"reason": DepartureReason.PROBATION_ENDED})
+    passed = confirmed(date(2026, 4, 10))
+    assert refused(ended, after(passed)) == ("probation-runs", "reason")
+    assert told(ended, after()) == [ended]
+    early = ended.model_copy(update={"departed_on": date(2026, 4, 9)})
+    assert told(early, after(passed)) == [early]
+
+
+def test_probation_lasts_until_somebody_is_confirmed_and_as_long_as_the_policy_says() -> None:
+    assert managers.probation_ends(after(), Policies()) == date(2026, 4, 10)
+    longer = Policies.of([(date(2026, 1, 1), PolicyTerms(probation_months=6))])
+    assert managers.probation_ends(after(), longer) == date(2026, 7, 10)
+    assert managers.probation_ends(after(confirmed(date(2026, 4, 10))), Policies()) is None
+    taken_over = contract.ManagerRegistered(
+        manager_id="m1", branch_id="b1", grade=Grade.ASSISTANT, business_date=HIRED
+    )
+    assert managers.probation_ends(managers.evolve(Manager(), taken_over), Policies()) is None
+
+
+@given(st.dates(date(1990, 1, 1), date(2050, 12, 31)))
+def test_the_last_month_that_ended_is_the_month_itself_on_its_last_day_alone(day: date) -> None:
+    month, tomorrow = day.year * 100 + day.month, day + timedelta(days=1)
+    before = date(day.year, day.month, 1) - timedelta(days=1)
+    expected = month if tomorrow.day == 1 else before.year * 100 + before.month
+    assert last_month_ended(day) == expected
 
 
 def graded(

@@ -89,6 +89,7 @@ def test_a_policy_is_shown_whole() -> None:
     shown = DEFAULT.shown()
     assert shown["grades"][Grade.ASSISTANT]["leads"] == ["basic", "gold", "platinum", "silver"]
     assert shown["grades"][Grade.PRINCIPAL]["leads"] == ["*"]
+    assert {type(key) for part in ("grades", "review_months") for key in shown[part]} == {str}
     assert shown["tiers"]["gold"] == {"weight": "2", "visit_months": 3}
     assert shown["tier_bands"][0] == {"tier": "platinum", "up_to_percent": "50"}
 

@@ -39,7 +39,7 @@ from shared.infrastructure.http import (
 )
 from shared.infrastructure.keys import IssuerUnavailable
 from shared.infrastructure.settings import Settings
-from shared.kernel.errors import Malformed, Refusal, StaleVersion, Unknown
+from shared.kernel.errors import Malformed, NotOnRecord, Refusal, StaleVersion, Unknown
 
 LARGEST_BODY = 2048
 PROBLEM = "application/problem+json"
@@ -49,6 +49,7 @@ RAISED: dict[str, Exception] = {
     "field": malformed("period", "must be a month"),
     "refused": Refusal("shares-add-up", "shares", "the shares must add up to 1"),
     "unknown": Unknown("no such manager"),
+    "not-on-record": NotOnRecord("manager-is-known", "manager_id", "no such manager"),
     "stale": StaleVersion("you read version 3, it is at 4"),
     "forbidden": Forbidden("not your customer"),
     "log-away": LogUnavailable("broker 1 is gone"),
@@ -234,6 +235,7 @@ def problem(response: httpx.Response, status: int) -> dict[str, Any]:
         ("field", 422, "malformed"),
         ("refused", 409, "refused:shares-add-up"),
         ("unknown", 404, "unknown"),
+        ("not-on-record", 404, "unknown"),
         ("stale", 412, "stale-version"),
         ("forbidden", 403, "forbidden"),
         ("log-away", 503, "unavailable"),
