@@ -34,6 +34,7 @@ class Office:
         self.assigner = client("assignment", "assigner", subject="ann")
         self.approver = client("assignment", "approver", subject="bob")
         self.third = client("assignment", "approver", subject="cem")
+        self.admin = client("assignment", "admin", subject="root")
         self.auditor = client("assignment", "auditor", subject="otto")
         self.today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
 

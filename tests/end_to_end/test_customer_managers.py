@@ -8,12 +8,16 @@ from itertools import count
 import orjson
 import pytest
 
-from shared.contracts import appraisal
+from shared.contracts import appraisal, assignment, core_banking, ledger
 from shared.contracts.envelope import CloudEvent
+from shared.infrastructure.settings import SERVICES
 from tests.end_to_end.office import Office
 from tests.support.system import System
 
 pytestmark = pytest.mark.timeout(600)
+
+PLANTED = {"name": "恒瑞纺织", "phone": "PLANTED-PHONE", "identity_number": "PLANTED-NUMBER"}
+"""Personal data that must be nowhere in the clear."""
 
 _numbers = count(1)
 
@@ -50,6 +54,11 @@ async def test_the_life_of_a_manager_and_of_a_customer(office: Office) -> None:
         3, "FeeCharged", "2026-03-20", **c1, product_code="AGT", kind="intermediary", amount="7.77"
     )
     await office.books_agree("2026-02", "2026-03")
+
+    profile = f"/v1/customers/{office.id('c1')}/profile"
+    assert (await office.admin.put(profile, json=PLANTED)).status_code == 200
+    unreadable = await office.admin.put(profile, json={**PLANTED, "phone": "PLANTED\0PHONE"})
+    assert (unreadable.status_code, "PLANTED" in unreadable.text) == (422, False)
 
     early = await office.tell("m1", "confirmation", confirmed_on="2026-04-01")
     assert (early.status_code, early.json()["rule"]) == (409, "probation-is-served")
@@ -113,6 +122,7 @@ async def test_the_life_of_a_manager_and_of_a_customer(office: Office) -> None:
     await office.post(5, "DepositPosted", "2026-09-02", **deposit, amount="-0.02")
     await office.books_agree("2026-08", "2026-09", "2026-Q3", "2026")
 
+    await nothing_planted_is_found(office)
     gone = await office.assign("c1", "2026-10-01", {"m1": "1"})
     assert (gone.status_code, gone.json()["rule"]) == (409, "manager-is-there")
     assert (await office.assign("c1", "2026-11-01", {})).status_code == 200, "the customer leaves the bank"
@@ -123,6 +133,24 @@ async def test_the_life_of_a_manager_and_of_a_customer(office: Office) -> None:
     await office.books_agree("2026-11", "2026")
     for service in ("assignment", "ledger"):
         assert "as it should be" in await office.system.said("verify", service)
+
+
+async def nothing_planted_is_found(office: Office) -> None:
+    """No log of any process, no message of any topic and no row of any service has personal data in it."""
+    system = office.system
+    said = [str(system.logged(service)) for service in SERVICES]
+    for topic in (assignment.TOPIC, ledger.TOPIC, appraisal.TOPIC, core_banking.TOPIC):
+        said += [
+            str((record.headers, record.value.decode(errors="replace")))
+            for record in await system.records(topic)
+        ]
+    for planted in ("PLANTED", PLANTED["name"], repr(PLANTED["name"].encode())[2:-1]):
+        assert not any(planted in text for text in said)
+        for service in SERVICES:
+            tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            for (table,) in await system.rows(service, tables):
+                found = f"SELECT count(*) FROM {table} AS t WHERE strpos(t::text, $1) > 0"
+                assert await system.rows(service, found, planted) == [(0,)], table
 
 
 async def test_a_manager_cannot_tell_a_foreign_customer_from_one_that_does_not_exist(office: Office) -> None:
