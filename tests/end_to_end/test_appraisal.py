@@ -1,6 +1,7 @@
 """From core events to payroll and grade, on real Kafka: every bonus is what a calculation from statements gives."""
 
 from collections.abc import AsyncIterator
+from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
@@ -8,8 +9,11 @@ import httpx
 import orjson
 import pytest
 
+from shared.contracts.envelope import from_message
+from shared.infrastructure.event_log import Record
 from tests.end_to_end.committee import Committee, scheme
 from tests.end_to_end.office import Office
+from tests.support.logs import eventually
 from tests.support.system import System, running_system
 
 pytestmark = pytest.mark.timeout(900)
@@ -144,12 +148,16 @@ async def _the_past_changes_hands(system: System, committee: Committee) -> None:
     assert cycle["manager_efficiency"] == cycle["department_efficiency"] == cycle["ledger_efficiency"]
 
 
-async def test_four_a_quarters_lift_a_grade_and_the_next_cycle_pays_its_rate(system: System) -> None:
+async def test_four_a_quarters_lift_a_grade_the_next_cycle_pays_its_rate_and_a_loan_claws_back(
+    system: System,
+) -> None:
     office, committee = Office(system, "o1"), Committee(system)
     await office.open()
     await office.hire("m1", grade="manager-3")
-    await office.welcome("c1")
-    assert (await office.assign("c1", "2025-01-01", {"m1": "1"})).status_code == 200
+    await office.hire("m2")
+    for customer, shares in (("c1", {"m1": "1"}), ("c2", {"m1": "0.6", "m2": "0.4"})):
+        await office.welcome(customer)
+        assert (await office.assign(customer, "2025-01-01", shares)).status_code == 200
     for what in (
         {"kind": "experience", "name": "banking", "obtained_on": "2015-01-01"},
         {"kind": "education", "name": "bachelor", "obtained_on": "2014-07-01"},
@@ -160,6 +168,9 @@ async def test_four_a_quarters_lift_a_grade_and_the_next_cycle_pays_its_rate(sys
     days = ("2025-02-03", "2025-05-05", "2025-08-04", "2025-11-03", "2026-11-03")
     for number, day in enumerate(days, 1):
         await office.post(number, "FeeCharged", day, **fee, amount="1000.00")
+    loan = {"customer_id": "c2", "currency": "CNY", "product_code": "TRM", "loan_id": "l1"}
+    await office.post(6, "LoanDisbursed", "2026-11-02", **loan, amount="500000.00")
+    await office.post(7, "LoanRepaid", "2026-11-20", **loan, principal="0.00", interest="10000.00")
     await system.settle()
     await system.said("close", "2025-01", "2025-12")
     await system.settle()
@@ -188,3 +199,73 @@ async def test_four_a_quarters_lift_a_grade_and_the_next_cycle_pays_its_rate(sys
     assert Decimal(award["amount"]) == (
         Decimal(award["efficiency"]) * Decimal("0.021") * Decimal("1.2")
     ).quantize(FEN, ROUND_HALF_EVEN)
+    await _a_loan_of_a_departed_manager_sours_and_heals(system, office, committee)
+
+
+async def _a_loan_of_a_departed_manager_sours_and_heals(
+    system: System, office: Office, committee: Committee
+) -> None:
+    """m2 held 0.4 of the loan when its interest was booked, and has left since; m1 holds all of it now."""
+    leaving = {"departed_on": office.today.isoformat(), "reason": "resigned"}
+    assert (await office.assign("c2", office.today.isoformat(), {"m1": "1"})).status_code == 200
+    assert (await office.tell("m2", "departure", office.approver, **leaving)).status_code == 201
+    m1, m2 = office.id("m1"), office.id("m2")
+    [of_m2] = (await _vault(system, m2))["awards"]
+    dues = [date.fromisoformat(one["due_on"]) for one in of_m2["instalments"]]
+    await committee.done("/v1/vaults/pay", committee.payer, day=dues[0].isoformat())
+
+    loan = {"customer_id": "c2", "currency": "CNY", "product_code": "TRM", "loan_id": "l1"}
+    sour = dues[1] - timedelta(days=10)
+    await office.post(8, "LoanReclassified", sour.isoformat(), **loan, to_class="substandard")
+    for manager, of_loan in ((m1, "6000.00"), (m2, "4000.00")):
+        award, [clawback] = await _followed_up(system, manager, 1)
+        part = Decimal(award["amount"]) * Decimal(of_loan) / Decimal(award["efficiency"])
+        part = min(Decimal(award["amount"]), part.quantize(FEN, ROUND_HALF_EVEN))
+        assert clawback["loan_efficiency"] == of_loan, "by the shares of when it was booked"
+        assert Decimal(clawback["amount"]) == (part * 30 / 100).quantize(FEN, ROUND_HALF_EVEN) > 0
+        assert Decimal(clawback["amount"]) == _cancelled(award) + Decimal(award["claimed"])
+        assert award["instalments"][0]["cancelled"] == "0.00", "what was due is paid and stays"
+
+    path = f"/v1/vaults/{m2}/clawbacks/{clawback['clawback_id']}/explain"
+    explained = (await system.client("appraisal", "manager", subject=m2).get(path)).json()
+    assert explained["award"]["award_id"] == clawback["award_id"] == f"2026-Q4:{m2}"
+    place = explained["cause"]["place"]
+    [entry] = [one for one in await system.records("ledger.events") if _place(one) == place]
+    assert entry.headers["ce_id"].decode() == office.id("e8")
+    booked = await system.get("ledger", explained["links"]["core_event"])
+    [event] = [one for one in await system.records("core-banking.postings") if _place(one) == booked["cause"]]
+    said = from_message(event.headers, event.value)
+    assert (said.id, said.type) == (office.id("e8"), "LoanReclassified")
+
+    healed = (sour + timedelta(days=5)).isoformat()
+    await office.post(9, "LoanReclassified", healed, **loan, to_class="normal")
+    for manager in (m1, m2):
+        award, [taken, released] = await _followed_up(system, manager, 2)
+        assert (released["kind"], released["amount"]) == ("release", taken["amount"])
+        assert (_cancelled(award), award["claimed"]) == (0, "0.00")
+
+
+async def _vault(system: System, manager_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = await system.get("appraisal", f"/v1/vaults/{manager_id}")
+    return found
+
+
+async def _followed_up(
+    system: System, manager_id: str, times: int
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The one award of a manager, and what became of it, once so much has."""
+
+    async def known() -> bool:
+        return len((await _vault(system, manager_id))["awards"][0]["clawbacks"]) == times
+
+    await eventually(known, within_seconds=120)
+    [award] = (await _vault(system, manager_id))["awards"]
+    return award, award["clawbacks"]
+
+
+def _cancelled(award: dict[str, Any]) -> Decimal:
+    return sum((Decimal(one["cancelled"]) for one in award["instalments"]), Decimal(0))
+
+
+def _place(record: Record) -> str:
+    return f"{record.topic}/{record.partition}/{record.offset}"

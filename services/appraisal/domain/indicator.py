@@ -84,6 +84,14 @@ MANUAL = "manual:"
 """How the sources begin that people score by hand, with evidence (四项考核)."""
 
 
+def lines_of(source: str) -> tuple[Line, ...]:
+    """The lines of the ledger whose legs a source's figure is made of; none of conduct and what people score."""
+    kind, _, name = source.partition(":")
+    if kind == "measure":
+        return tuple(line for line in Line if measures({line: 1}).get(name))
+    return (Line(name),) if kind in ("line", "average", "stock") else ()
+
+
 def _known(source: str) -> str:
     if source in {*LINES, *MEASURES, *AVERAGES, *END_STOCKS, *CONDUCT}:
         return source

@@ -20,6 +20,7 @@ from services.appraisal.domain.cycle_event import (
     CyclePublished,
     ScoredByHand,
 )
+from services.appraisal.domain.indicator import MANUAL, lines_of
 from services.appraisal.domain.scheme import Schemes
 from shared.contracts.appraisal import Rating
 from shared.infrastructure.database import copy, driver_of
@@ -219,12 +220,31 @@ class Card:
                 "inputs": orjson.Fragment(self.inputs),
                 "manual": orjson.Fragment(self.manual),
                 "scored": None if self.scored is None else orjson.Fragment(self.scored),
-                "links": {
-                    "legs": f"/v1/books/{self.side}/centres/{self.centre_id}/legs?period={period}",
-                    "statement": f"/v1/books/{self.side}/centres/{self.centre_id}/statement?period={period}",
-                },
+                "links": links(self.side, self.centre_id, period, self._sources()),
             }
         )
+
+    def _sources(self) -> dict[str, str]:
+        """By indicator its source."""
+        scored = orjson.loads(self.scored) if self.scored is not None else {"indicators": ()}
+        return {one["code"]: one["source"] for one in scored["indicators"]}
+
+
+def links(side: str, centre_id: str, period: str, sources: Mapping[str, str]) -> dict[str, object]:
+    """Where the ledger explains the figures of a scorecard: the statement, all legs, and by indicator the legs of every
+    line that it is made of; for other figures, where they are shown. What people score is explained by themselves."""
+    centre = f"/v1/books/{side}/centres/{centre_id}"
+    legs = f"{centre}/legs?period={period}"
+    figures = f"/v1/sources/{side}/{centre_id}?period={period}"
+    return {
+        "legs": legs,
+        "statement": f"{centre}/statement?period={period}",
+        "indicators": {
+            code: [f"{legs}&line={line}" for line in lines_of(source)] or [figures]
+            for code, source in sources.items()
+            if not source.startswith(MANUAL)
+        },
+    }
 
 
 async def find(connection: AsyncConnection, cycle_id: str, side: Book, centre_id: str) -> Card | None:

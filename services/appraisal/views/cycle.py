@@ -1,6 +1,6 @@
 """Table ``cycle``: cycles and how far they are = ``GET /v1/cycles``; and what freezing one finds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,8 +8,7 @@ from decimal import Decimal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.appraisal.domain.card import Addendum, Inputs, VetoNamed
-from services.appraisal.domain.cycle import CardKey, CardState, Consulted, ToFreeze, last_day_of
+from services.appraisal.domain.cycle import CardKey, CardState, Consulted, ToFreeze
 from services.appraisal.domain.cycle_command import (
     AppealCard,
     ApproveCycle,
@@ -31,7 +30,7 @@ from services.appraisal.domain.cycle_event import (
 )
 from services.appraisal.domain.scheme import Schemes
 from services.appraisal.views import card as card_view
-from services.appraisal.views import result, source, staff, target
+from services.appraisal.views import inputs, result
 from services.appraisal.views.scheme import schemes
 from shared.contracts.ledger import PeriodClosed
 from shared.kernel.books import Book, Line, measures
@@ -185,8 +184,8 @@ async def what_to_freeze(connection: AsyncConnection, period: Period) -> ToFreez
         **{(Book.MANAGER, one.centre_id): one.lines for one in found.managers},
         **{(Book.DEPARTMENT, one.centre_id): one.lines for one in found.departments},
     }
-    inputs = await _inputs(connection, period, lines)
-    return ToFreeze(inputs, closed[period.last].computed_from, measures(told)["efficiency"])
+    found_inputs = await inputs.of_all(connection, period, lines)
+    return ToFreeze(found_inputs, closed[period.last].computed_from, measures(told)["efficiency"])
 
 
 async def _closed(connection: AsyncConnection, months: Sequence[int]) -> dict[int, PeriodClosed]:
@@ -197,49 +196,3 @@ async def _closed(connection: AsyncConnection, months: Sequence[int]) -> dict[in
     told = [PeriodClosed.model_validate_json(row.data) for row in rows]
     names = {format_month(month): month for month in months}
     return {names[one.period]: one for one in told if one.period in names}
-
-
-async def _inputs(
-    connection: AsyncConnection, period: Period, lines: Mapping[CardKey, Mapping[Line, int]]
-) -> list[Inputs]:
-    day = last_day_of(period.name)
-    known = await schemes(connection)
-    grades = await staff.grades(connection, day)
-    adjusted = await result.adjustments(connection, period)
-    named = {
-        manager_id: tuple(VetoNamed(veto=one.veto, event_id=one.event_id, business_date=one.business_date)
-                          for one in facts)
-        for manager_id, facts in (await source.vetoes(connection, period)).items()
-    }  # fmt: skip
-    actuals = {book: await source.actuals(connection, book, period) for book in Book}
-    targets = {book: await target.targets(connection, book, period) for book in Book}
-    keys = sorted({*lines, *((Book.MANAGER, manager_id) for manager_id in grades)})
-    zeros = dict.fromkeys(Line, 0)
-    inputs = []
-    for book, centre_id in keys:
-        group = grades.get(centre_id) if book is Book.MANAGER else centre_id
-        scheme = known.of(book, group, day) if book is Book.DEPARTMENT or group is not None else None
-        inputs.append(
-            Inputs.model_construct(
-                side=book,
-                centre_id=centre_id,
-                group=group,
-                scheme_id=scheme.scheme_id if scheme else None,
-                scheme_version=scheme.version if scheme else None,
-                lines=dict(lines.get((book, centre_id), zeros)),
-                actuals=dict(sorted(actuals[book].get(centre_id, {}).items())),
-                targets=dict(sorted(targets[book].get(centre_id, {}).items())),
-                vetoes=named.get(centre_id, ()) if book is Book.MANAGER else (),
-                addenda=_addenda(adjusted.get((book, centre_id), {})),
-            )
-        )
-    return inputs
-
-
-def _addenda(adjusted: dict[int, dict[Line, int]]) -> tuple[Addendum, ...]:
-    return tuple(
-        Addendum.model_construct(
-            adjusts_period=format_month(month), lines=lines, efficiency=measures(lines)["efficiency"]
-        )
-        for month, lines in sorted(adjusted.items())
-    )

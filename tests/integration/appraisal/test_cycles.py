@@ -132,6 +132,29 @@ async def test_a_cycle_from_freezing_to_closing(office: Office) -> None:
     assert await office.service.digests() == digests
 
 
+async def test_a_running_period_shows_what_the_scheme_would_make_of_it(office: Office) -> None:
+    m1 = office.manager("m1")
+    shown = (await m1.get("/v1/scorecards/manager/m1", params={"period": "2026-Q3"})).json()
+    appraisal = shown["appraisal"]
+    assert (appraisal["total"], appraisal["rating"]) == ("64.00", "C"), (
+        "80 of 100 points by efficiency so far"
+    )
+    assert [one["score"] for one in appraisal["indicators"]] == ["80.0000", "0.0000"]
+    legs = appraisal["links"]["indicators"]["y"]
+    assert "/v1/books/manager/centres/m1/legs?period=2026-Q3&line=risk_charge" in legs
+    assert len(legs) == 10, "every flow is part of efficiency"
+    month = (await m1.get("/v1/scorecards/manager/m1", params={"period": "2026-07"})).json()
+    assert (month["measures"]["efficiency"], month["appraisal"]["total"]) == ("90.00", "72.00")
+    ahead = (await m1.get("/v1/scorecards/manager/m1", params={"period": "2026-12"})).json()
+    assert ahead["appraisal"]["total"] == "0.00", "nothing yet, and that can be seen too"
+    for path in ("manager/unassigned", "department/lending"):
+        answer = await office.auditor.get(f"/v1/scorecards/{path}", params={"period": "2026-Q3"})
+        assert answer.json()["appraisal"] is None, "no scheme is for it"
+    assert (await office.step("freeze")).status_code == 200
+    assert (await office.step("score")).status_code == 200
+    assert (await office.card("m1"))["total"] == "64.00", "the same as to date"
+
+
 async def test_what_was_published_stands_when_the_past_changes(office: Office) -> None:
     for step, by in (
         ("freeze", office.ann),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.appraisal.domain.indicator import Indicator, score, total
+from services.appraisal.domain.indicator import Indicator, lines_of, score, total
 from shared.kernel.errors import Malformed
 
 
@@ -89,6 +89,20 @@ def test_a_target_of_zero_or_none_is_refused(curve: str, target: Decimal | None)
 def test_costs_are_below_zero_and_so_are_their_targets(actual: str, expected: int) -> None:
     costs = indicator(source="line:direct_cost", curve="lower", target="-1000.00")
     assert score(costs, Decimal(actual), costs.target) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("line:direct_cost", ["direct_cost"]),
+        ("average:loan_balance", ["loan_balance"]),
+        ("measure:net_interest_income", ["interest_income", "deposit_cost", "ftp_income", "ftp_cost"]),
+        ("churn", []),
+        ("manual:diligence", []),
+    ],
+)
+def test_a_figure_of_the_ledger_knows_the_lines_that_it_is_made_of(source: str, lines: list[str]) -> None:
+    assert list(lines_of(source)) == lines
 
 
 @given(st.lists(st.tuples(st.integers(1, 40), st.fractions(0, 120)), min_size=1, max_size=20))
