@@ -14,6 +14,7 @@ def scheme(target: str, side: str = "manager") -> dict[str, Any]:
         "name": "Efficiency",
         "side": side,
         "indicators": [{**indicator, "target": target}],
+        "vetoes": {},  # the sample breaches duties, and when that is told depends on the hour
         "thresholds": {"A": "90", "B": "60", "C": "20"},
     }
 

@@ -79,7 +79,9 @@ CONDUCT = (
     "referrals-won",
     "commitment-met",
 )
-"""Of managers only: percent for ratios, hours, counts, and the mean of surveys from 1 to 5."""
+"""Percent for ratios, hours, counts, and the mean of surveys from 1 to 5."""
+OF_DEPARTMENTS = ("bad-loan-ratio", "referrals-won")
+"""What of conduct departments have too; all else is of managers only."""
 MANUAL = "manual:"
 """How the sources begin that people score by hand, with evidence (四项考核)."""
 

@@ -12,8 +12,9 @@ from shared.kernel.money import format_money
 class LoanNote(NamedTuple):
     """What a loan was after the entry at a ``position`` of its ledger shard; ``outstanding`` in minor units.
 
-    Entries are booked one after the other, but may be dated before others that were booked already: the note says
-    how the loan stood when the entry was booked, not on its business date.
+    ``department_id`` is that of its product on the entry's date. Entries are booked one after the other, but may be
+    dated before others that were booked already: the note says how the loan stood when the entry was booked, not on its
+    business date.
     """
 
     loan_id: str
@@ -22,10 +23,12 @@ class LoanNote(NamedTuple):
     customer_id: str
     loan_class: str
     outstanding: int
+    department_id: str | None = None
 
     def shown(self) -> list[object]:
         """As it is stored."""
-        return [*self[:-1], format_money(self.outstanding)]
+        *plain, outstanding, department_id = self
+        return [*plain, format_money(outstanding), *([] if department_id is None else [department_id])]
 
 
 def note_of(booked: EntryBooked, position: int) -> LoanNote | None:
@@ -40,15 +43,22 @@ def note_of(booked: EntryBooked, position: int) -> LoanNote | None:
         booked.customer_id,
         loan.loan_class.value,
         loan.outstanding,
+        booked.department_id,
     )
 
 
 def read_note(stored: list[Any]) -> LoanNote:
-    """Read a stored note back."""
-    loan_id, day, position, customer_id, loan_class, outstanding = stored
+    """Read a stored note back; older ones do not name the department."""
+    loan_id, day, position, customer_id, loan_class, outstanding, *department_id = stored
     amount = int(outstanding.replace(".", ""))
     return LoanNote(
-        loan_id, date.fromisoformat(day), position, customer_id, LoanClass(loan_class).value, amount
+        loan_id,
+        date.fromisoformat(day),
+        position,
+        customer_id,
+        LoanClass(loan_class).value,
+        amount,
+        *department_id,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from services.appraisal.domain.indicator import Indicator, Percent
+from services.appraisal.domain.indicator import CONDUCT, OF_DEPARTMENTS, Indicator, Percent
 from shared.contracts.appraisal import Rating
 from shared.contracts.types import BusinessDate, Contract, Id, Text
 from shared.kernel.books import Book
@@ -74,9 +74,8 @@ class SchemeTerms(Contract, extra="forbid"):
     @model_validator(mode="after")
     def _fits(self) -> "SchemeTerms":
         if self.side is Book.DEPARTMENT:
-            financial = ("line:", "measure:", "average:", "stock:", "manual:")
             for index, one in enumerate(self.indicators):
-                if not one.source.startswith(financial):
+                if one.source in CONDUCT and one.source not in OF_DEPARTMENTS:
                     raise Malformed(f"indicators.{index}.source: is of managers only")
         return self
 

@@ -86,7 +86,8 @@ def stocks(stated: Mapping[Line, int]) -> Figures:
 
 
 def bad_loan_ratio(bad: Decimal, outstanding: Decimal) -> Figures:
-    """``bad-loan-ratio`` (不良率): bad loans in percent of all that is outstanding, both by the manager's shares."""
+    """``bad-loan-ratio`` (不良率): bad loans in percent of all that is outstanding: of a manager both
+    by shares, of a department those of its products."""
     return _present({"bad-loan-ratio": percent(bad, outstanding)})
 
 
@@ -149,6 +150,20 @@ def counted(fact: Fact) -> tuple[str | None, Mapping[Count, Decimal]]:
             return manager_id, {Count.REFERRALS_WON: one}
         case _:
             return None, {}
+
+
+def counted_of_department(fact: Fact) -> tuple[str | None, Mapping[Count, Decimal]]:
+    """The department of which a fact tells something to be counted, if any, and what."""
+    match fact:
+        case ReferralClosed(department_id=department_id, outcome="won"):
+            return department_id, {Count.REFERRALS_WON: Decimal(1)}
+        case _:
+            return None, {}
+
+
+def department_conduct(counts: Mapping[Count, Decimal]) -> Figures:
+    """The figures of what was counted of a department in a period: referrals that it made business of."""
+    return {"referrals-won": counts.get(Count.REFERRALS_WON, Decimal(0))}
 
 
 def conduct(counts: Mapping[Count, Decimal]) -> Figures:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from services.appraisal.domain.indicator import CONDUCT
+from services.appraisal.domain.indicator import CONDUCT, OF_DEPARTMENTS
 from services.appraisal.domain.quarters import (
     Nature,
     Quarters,
@@ -197,7 +197,8 @@ def _check_parts(command: CascadeTarget, targets: Targets, consulted: Consulted)
 
 
 def _check_source(source: str, unit: Unit, path: str) -> None:
-    if source in CONDUCT and unit.kind is UnitKind.DEPARTMENT:
+    of_managers = source in CONDUCT and source not in OF_DEPARTMENTS
+    if of_managers and unit.kind is UnitKind.DEPARTMENT:
         raise Refusal("source-is-of-managers", path, f"{source} is not measured for departments")
 
 

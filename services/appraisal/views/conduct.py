@@ -1,16 +1,17 @@
-"""Tables ``conduct``, ``breach``, ``done_late`` and ``tender_commitment``: what managers did, left undone and promised.
+"""Tables ``conduct``, ``department_conduct``, ``breach``, ``done_late`` and ``tender_commitment``: what managers and
+departments did, left undone and promised.
 
-A manager's month has a row in each shard, so that parallel consumers never wait for each other.
+A month of theirs has a row in each shard, so that parallel consumers never wait for each other.
 """
 
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.appraisal.domain.source import GRACE, Breach, Commitment, Count, counted
+from services.appraisal.domain.source import GRACE, Breach, Commitment, Count, counted, counted_of_department
 from shared.contracts.assignment import DutyBreached, DutyDone, DutyKind, TenderAwarded
 from shared.infrastructure.database import copy, driver_of
 from shared.kernel.event import StoredEvent
@@ -21,6 +22,11 @@ _ADD = """
     SELECT * FROM unnest($1::smallint[], $2::int[], $3::text[], $4::text[], $5::numeric[])
     ON CONFLICT (shard, month, manager_id, counted) DO UPDATE SET amount = present.amount + excluded.amount
 """
+_ADD_OF_DEPARTMENT = """
+    INSERT INTO department_conduct AS present (shard, month, department_id, counted, amount)
+    SELECT * FROM unnest($1::smallint[], $2::int[], $3::text[], $4::text[], $5::numeric[])
+    ON CONFLICT (shard, month, department_id, counted) DO UPDATE SET amount = present.amount + excluded.amount
+"""
 _BREACH = ("duty_id", "event_id", "kind", "due_on", "manager_id", "serious")
 _COMMITMENT = ("tender_id", "manager_id", "committed_profit", "effective_from", "effective_to")
 
@@ -28,20 +34,21 @@ _COMMITMENT = ("tender_id", "manager_id", "committed_profit", "effective_from", 
 class ConductView:
     """Sums by shard, month and manager; and one row each for a breach, a breached duty done, a tender won."""
 
-    tables = ("conduct", "breach", "done_late", "tender_commitment")
+    tables = ("conduct", "department_conduct", "breach", "done_late", "tender_commitment")
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        sums: dict[tuple[int, int, str, str], Decimal] = {}
-        for event in events:
-            manager_id, counts = counted(event.fact)
-            if manager_id is not None:
-                for count, amount in counts.items():
-                    key = (event.shard, month_of(event.business_date), manager_id, count.value)
-                    sums[key] = sums.get(key, Decimal(0)) + amount
-        if sums:
-            keys = sorted(sums)
-            driver = await driver_of(connection)
-            await driver.execute(_ADD, *zip(*keys, strict=True), [sums[key] for key in keys])
+        for add, counting in ((_ADD, counted), (_ADD_OF_DEPARTMENT, counted_of_department)):
+            sums: dict[tuple[int, int, str, str], Decimal] = {}
+            for event in events:
+                centre_id, counts = counting(event.fact)
+                if centre_id is not None:
+                    for count, amount in counts.items():
+                        key = (event.shard, month_of(event.business_date), centre_id, count.value)
+                        sums[key] = sums.get(key, Decimal(0)) + amount
+            if sums:
+                keys = sorted(sums)
+                driver = await driver_of(connection)
+                await driver.execute(add, *zip(*keys, strict=True), [sums[key] for key in keys])
         await self._project_single(connection, events)
 
     async def _project_single(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
@@ -77,6 +84,11 @@ _COUNTS = text(
     "SELECT manager_id, counted, sum(amount) AS amount FROM conduct "  # noqa: S608  # constants
     f"WHERE month BETWEEN :first AND :last AND {_ONLY} GROUP BY manager_id, counted"
 )
+_COUNTS_OF_DEPARTMENTS = text(
+    "SELECT department_id, counted, sum(amount) AS amount FROM department_conduct "
+    "WHERE month BETWEEN :first AND :last AND (cast(:only AS text) IS NULL OR department_id = :only) "
+    "GROUP BY department_id, counted"
+)
 _COMMITMENTS = text(
     "SELECT manager_id, committed_profit, effective_from, effective_to FROM tender_commitment "  # noqa: S608  # constants
     f"WHERE effective_from <= :last AND effective_to > :first AND {_ONLY} ORDER BY tender_id"
@@ -91,10 +103,23 @@ async def counts(
     connection: AsyncConnection, period: Period, only: str | None = None
 ) -> dict[str, dict[Count, Decimal]]:
     """What is counted of each manager, or of that one, in a period; zeros are absent."""
-    rows = await connection.execute(_COUNTS, {"first": period.first, "last": period.last, "only": only})
+    return await _counts(connection, _COUNTS, period, only)
+
+
+async def counts_of_departments(
+    connection: AsyncConnection, period: Period, only: str | None = None
+) -> dict[str, dict[Count, Decimal]]:
+    """What is counted of each department, or of that one, in a period; zeros are absent."""
+    return await _counts(connection, _COUNTS_OF_DEPARTMENTS, period, only)
+
+
+async def _counts(
+    connection: AsyncConnection, asked: TextClause, period: Period, only: str | None
+) -> dict[str, dict[Count, Decimal]]:
+    rows = await connection.execute(asked, {"first": period.first, "last": period.last, "only": only})
     found: dict[str, dict[Count, Decimal]] = {}
-    for row in rows:
-        found.setdefault(row.manager_id, {})[Count(row.counted)] = row.amount
+    for centre_id, count, amount in rows:
+        found.setdefault(centre_id, {})[Count(count)] = amount
     return found
 
 

@@ -15,7 +15,7 @@ from shared.infrastructure.database import copy, driver_of
 from shared.kernel.books import UNASSIGNED
 from shared.kernel.event import StoredEvent
 
-_COLUMNS = (*LoanNote._fields[:-1], "stated", "outstanding")
+_COLUMNS = (*LoanNote._fields[:-2], "stated", "department_id", "outstanding")
 _LATEST = """
     SELECT loan_id, max(business_date), max(position) FROM loan_state WHERE loan_id = ANY($1) GROUP BY loan_id
 """
@@ -56,19 +56,30 @@ class LoanView:
             await driver.execute(_RECKONED, sorted(disordered))
 
 
+_ON_DAY = """
+        SELECT DISTINCT ON (loan_id) customer_id, department_id, loan_class, outstanding FROM loan_state
+        WHERE business_date <= :day ORDER BY loan_id DESC, business_date DESC, position DESC
+"""
 _SHARES = text(
     f"""
     SELECT manager_id,
            coalesce(sum(outstanding * share) FILTER (WHERE loan_class = ANY(:bad)), 0) AS bad,
            sum(outstanding * share) AS outstanding
-    FROM (
-        SELECT DISTINCT ON (loan_id) customer_id, loan_class, outstanding FROM loan_state
-        WHERE business_date <= :day ORDER BY loan_id DESC, business_date DESC, position DESC
-    ) AS loan
+    FROM ({_ON_DAY}) AS loan
     JOIN holding USING (customer_id)
     WHERE loan.outstanding > 0 AND {HELD.format(day=":day")}
       AND manager_id <> :nobody AND (cast(:only AS text) IS NULL OR manager_id = :only)
     GROUP BY manager_id
+    """  # noqa: S608  # constants
+)
+_OF_DEPARTMENTS = text(
+    f"""
+    SELECT department_id,
+           coalesce(sum(outstanding) FILTER (WHERE loan_class = ANY(:bad)), 0) AS bad, sum(outstanding) AS outstanding
+    FROM ({_ON_DAY}) AS loan
+    WHERE outstanding > 0 AND department_id IS NOT NULL
+      AND (cast(:only AS text) IS NULL OR department_id = :only)
+    GROUP BY department_id
     """  # noqa: S608  # constants
 )
 
@@ -80,3 +91,12 @@ async def outstanding(
     values = {"day": day, "bad": [one.value for one in BAD], "nobody": UNASSIGNED, "only": only}
     rows = await connection.execute(_SHARES, values)
     return {row.manager_id: (row.bad, row.outstanding) for row in rows}
+
+
+async def outstanding_of_departments(
+    connection: AsyncConnection, day: date, only: str | None = None
+) -> dict[str, tuple[Decimal, Decimal]]:
+    """Bad loans and all open loans of each department's products, or of that one's, on a day, in minor units."""
+    values = {"day": day, "bad": [one.value for one in BAD], "only": only}
+    rows = await connection.execute(_OF_DEPARTMENTS, values)
+    return {row.department_id: (row.bad, row.outstanding) for row in rows}

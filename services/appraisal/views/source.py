@@ -43,13 +43,14 @@ async def actuals(
     lines = await _lines(connection, side, period, only)
     averages, months = await stated.averages(connection, side, period, only)
     stocks = await stated.stocks(connection, side, period, only)
-    found: dict[str, Figures] = {}
     managers: set[str] = set()
     if side is Book.MANAGER:
         first, last = days_of(period)
         found = await _of_managers(connection, period, lines, only)
         managers = {*found, *await staff.present(connection, first, last, only)}
-    for centre_id in sorted({*lines, *averages, *stocks, *managers} - RESERVED_CENTRES):
+    else:
+        found = await _of_departments(connection, period, {*lines, *averages, *stocks}, only)
+    for centre_id in sorted({*lines, *averages, *stocks, *found, *managers} - RESERVED_CENTRES):
         own = source.results(lines.get(centre_id, {}))
         if centre_id in averages:
             own |= source.averages(averages[centre_id], months)
@@ -91,6 +92,22 @@ async def _of_managers(
             **source.commitment_met(profit, commitments.get(manager_id, ()), period),
         }
     return found
+
+
+async def _of_departments(
+    connection: AsyncConnection, period: Period, known: set[str], only: str | None
+) -> dict[str, Figures]:
+    """What departments have beside the ledger's figures: of those with any, and of those known by results or stocks."""
+    _, last = days_of(period)
+    loans = await loan.outstanding_of_departments(connection, last, only)
+    counts = await conduct.counts_of_departments(connection, period, only)
+    return {
+        department_id: {
+            **source.department_conduct(counts.get(department_id, {})),
+            **(source.bad_loan_ratio(*loans[department_id]) if department_id in loans else {}),
+        }
+        for department_id in {*known, *loans, *counts} - RESERVED_CENTRES
+    }
 
 
 async def vetoes(

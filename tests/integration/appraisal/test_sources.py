@@ -29,6 +29,7 @@ Q3 = Period.parse("2026-Q3")
 FIRST, LAST = date(2026, 7, 1), date(2026, 9, 30)
 MANAGERS = [f"m{number}" for number in range(4)]
 CUSTOMERS = [f"c{number}" for number in range(12)]
+DEPARTMENTS = ("lending", "cards")
 BAD = ("substandard", "doubtful", "loss")
 
 
@@ -55,8 +56,8 @@ def drawn(random: Random, day: date, number: int) -> Contract:
             told.CustomerSurveyed(survey_id=f"s{number}", score=random.randint(1, 5), surveyed_on=day, **own),
             told.TrainingTaken(manager_id=manager_id, course="risk", hours=Decimal("2.5"), taken_on=day),
             told.ReferralClosed(
-                referral_id=f"r{number}", department_id="d", outcome=random.choice(["won", "lost"]),
-                closed_on=day, **own,
+                referral_id=f"r{number}", department_id=random.choice(DEPARTMENTS),
+                outcome=random.choice(["won", "lost"]), closed_on=day, **own,
             ),
             told.CustomerAssigned(
                 customer_id=customer_id,
@@ -73,6 +74,7 @@ class Loan:
     def __init__(self, random: Random, number: int) -> None:
         self.loan_id, self.customer_id = f"l{number}", CUSTOMERS[number % len(CUSTOMERS)]
         self.shard = shard_of(self.customer_id)
+        self.department_id = DEPARTMENTS[number % len(DEPARTMENTS)]
         self.booked: list[tuple[int, date, str, int]] = []
         outstanding = 0
         for turn in range(5):
@@ -85,7 +87,7 @@ class Loan:
         return [
             entry(
                 self.shard, position, {}, period=f"{day:%Y-%m}", business_date=day.isoformat(),
-                customer_id=self.customer_id,
+                customer_id=self.customer_id, department_id=self.department_id,
                 loan={"loan_id": self.loan_id, "loan_class": loan_class, "held": "0.00", "closed": False,
                       "outstanding": format_money(outstanding)},
             )
@@ -147,6 +149,27 @@ def expected(manager_id: str, facts: Sequence[Contract], loans: Sequence[Loan]) 
     }
 
 
+def expected_of(department_id: str, facts: Sequence[Contract], loans: Sequence[Loan]) -> Figures:
+    """The figures of a department beside those of the ledger, one look at everything for each."""
+    won = [
+        one
+        for one in facts
+        if isinstance(one, told.ReferralClosed) and one.outcome == "won" and FIRST <= one.closed_on <= LAST
+    ]
+    parts = [on for one in loans if one.department_id == department_id and (on := one.on(LAST)) is not None]
+    bad = sum(amount for kind, amount in parts if kind in BAD)
+    return {
+        "referrals-won": Decimal(sum(one.department_id == department_id for one in won)),
+        "bad-loan-ratio": figure(Fraction(100 * bad, sum(amount for _, amount in parts))),
+    }
+
+
+def of_conduct(figures: Figures) -> Figures:
+    """Those that are not the ledger's."""
+    ledgers = ("line:", "measure:", "average:", "stock:")
+    return {name: one for name, one in figures.items() if not name.startswith(ledgers)}
+
+
 async def actuals(appraisal: ServiceUnderTest, side: Book = Book.MANAGER) -> dict[str, Figures]:
     async with appraisal.database.snapshot() as connection:
         return await source.actuals(connection, side, Q3)
@@ -172,12 +195,10 @@ async def test_figures_are_those_of_a_slow_look_whatever_the_order_and_repetitio
     found = await actuals(appraisal)
     in_order = [facts[one] for one in order]
     for manager_id in MANAGERS:
-        conduct = {
-            name: one
-            for name, one in found[manager_id].items()
-            if not name.startswith(("line:", "measure:", "average:", "stock:"))
-        }
-        assert conduct == expected(manager_id, in_order, loans)
+        assert of_conduct(found[manager_id]) == expected(manager_id, in_order, loans)
+    departments = await actuals(appraisal, Book.DEPARTMENT)
+    for department_id in DEPARTMENTS:
+        assert of_conduct(departments[department_id]) == expected_of(department_id, in_order, loans)
     await follow_up(appraisal.service.desk)  # or the task would mark changes of class between the looks
     live = await appraisal.digests()
     assert await appraisal.verify() is None

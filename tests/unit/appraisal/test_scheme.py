@@ -70,6 +70,15 @@ def test_a_scheme_that_makes_no_sense_is_refused(said: dict[str, Any]) -> None:
         terms(**said)
 
 
+def test_departments_are_measured_by_their_bad_loans_and_referrals_too() -> None:
+    sources = ("line:fee_income", "bad-loan-ratio", "referrals-won", "manual:service")
+    own = [
+        {"code": f"i{index}", "name": "One", "source": one, "weight": "25", "target": "5"}
+        for index, one in enumerate(sources)
+    ]
+    assert [one.source for one in terms(side="department", indicators=own).indicators] == list(sources)
+
+
 def test_weights_add_up_to_exactly_a_hundred() -> None:
     with pytest.raises(ValidationError, match=r"weights must add up to exactly 100, not 99\.99"):
         terms("60", "39.99")

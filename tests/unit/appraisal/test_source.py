@@ -113,6 +113,14 @@ def test_what_is_counted_of_a_manager(fact: Fact, counts: dict[Count, object]) -
 )
 def test_what_is_counted_of_nobody(fact: Fact) -> None:
     assert source.counted(fact)[0] is None
+    assert source.counted_of_department(fact) == (None, {})
+
+
+def test_a_referral_that_a_department_won_is_counted_of_it_too() -> None:
+    won = ReferralClosed(referral_id="r", department_id="d1", outcome="won", closed_on=DAY, **OF_C1)
+    department_id, counts = source.counted_of_department(won)
+    assert (department_id, source.department_conduct(counts)) == ("d1", {"referrals-won": 1})
+    assert source.department_conduct({}) == {"referrals-won": 0}
 
 
 def test_conduct_is_ratios_means_and_counts() -> None:

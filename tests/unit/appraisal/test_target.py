@@ -265,6 +265,10 @@ def test_departments_have_no_targets_of_what_only_managers_do() -> None:
     assert (rule, field) == ("source-is-of-managers", "parts.0.kind")
 
 
+def test_departments_have_targets_of_the_conduct_that_is_theirs() -> None:
+    assert after(set_target(D1, 5, source="referrals-won")).by_unit[D1].amount == 5
+
+
 def test_sources_and_years_are_streams_of_their_own() -> None:
     commands = set_target(BANK, 1, source="breaches"), cascade(BANK, {B1: 1}, source="breaches")
     assert (

@@ -66,12 +66,16 @@ def booked(**more: object) -> EntryBooked:
 
 LOAN = {"loan_id": "l1", "loan_class": "doubtful", "outstanding": "100.50", "held": "0.00", "closed": False}
 NOTE = LoanNote("l1", DAY, 7, "c1", "doubtful", 10050)
+OF_LENDING = NOTE._replace(department_id="lending")
 
 
 def test_an_entry_about_a_loan_leaves_a_note_and_no_other_does() -> None:
     assert note_of(booked(loan=LOAN, customer_id="c1"), 7) == NOTE
     assert note_of(booked(loan=LOAN), 7) is note_of(booked(customer_id="c1"), 7) is None
-    assert read_note(orjson.loads(orjson.dumps(NOTE.shown()))) == NOTE
+    assert note_of(booked(loan=LOAN, customer_id="c1", department_id="lending"), 7) == OF_LENDING
+    for note in (NOTE, OF_LENDING):
+        assert read_note(orjson.loads(orjson.dumps(note.shown()))) == note
+    assert NOTE.shown()[-1] == "100.50", "as it was stored before departments were noted"
 
 
 notes = st.lists(
