@@ -65,12 +65,10 @@ class Consumer:
                 consumer = await self._log.subscribe(
                     f"dualbook-{self._service}", list(self._doors), self.positions
                 )
-                while True:
-                    fetched = await consumer.fetch(self._batch, wait_seconds=1.0)
-                    self.trouble = "ok"
-                    pauses = growing_pauses()
-                    await self._work_all(fetched)
+                await self._consume(consumer)
             except Exception as error:  # whatever went wrong outside a batch: join again after a pause
+                if self.trouble == "ok":  # it worked in between
+                    pauses = growing_pauses()
                 self.trouble = f"{type(error).__name__}: {error}"
             finally:
                 if consumer is not None:
@@ -79,16 +77,26 @@ class Consumer:
             logger.warning("consumer waits", reason=self.trouble, pause_seconds=pause)
             await asyncio.sleep(pause)
 
-    async def _work_all(self, fetched: Mapping[Partition, Sequence[Record]]) -> None:
-        """Partitions side by side, since they share no shard; each one's records in order."""
+    async def _consume(self, consumer: LogConsumer) -> None:
+        """Fetch on while what was fetched is worked: partitions side by side, since they share no shard, and the
+        batches of each one after the other. One batch a partition is in work at most, and one is at hand."""
+        working: dict[Partition, asyncio.Task[None]] = {}
+        try:
+            while True:
+                fetched = await consumer.fetch(self._batch, wait_seconds=1.0)
+                if all(task.done() for task in working.values()):
+                    self.trouble = "ok"
+                for partition, records in fetched.items():
+                    if partition in working:
+                        await working[partition]
+                    working[partition] = asyncio.create_task(self._read_and_work(partition, records))
+        finally:
+            for task in working.values():
+                task.cancel()
+            await asyncio.gather(*working.values(), return_exceptions=True)
 
-        async def one(partition: Partition, records: Sequence[Record]) -> None:
-            for start in range(0, len(records), self._batch):
-                await self._persist(partition, self.reader.read(records[start : start + self._batch]))
-
-        async with asyncio.TaskGroup() as tasks:
-            for partition, records in fetched.items():
-                tasks.create_task(one(partition, records))
+    async def _read_and_work(self, partition: Partition, records: Sequence[Record]) -> None:
+        await self._persist(partition, self.reader.read(records))
 
     async def _persist(self, partition: Partition, batch: Sequence[Read]) -> None:
         """Work a batch, come what may: wait while something is away, and find out the one message that breaks it.

@@ -74,9 +74,8 @@ class LogConsumer(Protocol):
     async def fetch(self, most: int, wait_seconds: float) -> Mapping[Partition, Sequence[Record]]:
         """Records of the partitions this member owns now, each list in offset order.
 
-        At most ``most`` a partition, counted over all partitions it owns.
-        Waits up to ``wait_seconds`` for the first. A partition that was just gained is read from where
-        ``Positions`` says.
+        At most ``most`` of each partition, so that none holds up the others. Waits up to ``wait_seconds`` for the
+        first. A partition that was just gained is read from where ``Positions`` says.
         """
 
     async def stop(self) -> None:

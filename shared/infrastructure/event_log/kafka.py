@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
@@ -249,11 +250,10 @@ class KafkaConsumer:
     async def fetch(self, most: int, wait_seconds: float) -> Mapping[Partition, Sequence[Record]]:
         if self._seeks.failure is not None:
             raise self._seeks.failure
-        owned = max(1, len(self._consumer.assignment()))
         try:
             async with asyncio.timeout(wait_seconds + 3 * _PATIENCE_SECONDS):  # a rebalance takes its time
-                fetched = await self._consumer.getmany(
-                    timeout_ms=int(wait_seconds * 1000), max_records=most * owned
+                fetched = await self._at_hand(most) or await self._consumer.getmany(
+                    timeout_ms=int(wait_seconds * 1000), max_records=most
                 )
                 await self._listen(bool(fetched))
         except (KafkaError, OSError) as error:
@@ -272,6 +272,13 @@ class KafkaConsumer:
             ]
             for place, records in fetched.items()
         }
+
+    async def _at_hand(self, most: int) -> dict[TopicPartition, list[Any]]:
+        """What lies ready, partition by partition: asked for all at once, the first would take the whole measure."""
+        fetched: dict[TopicPartition, list[Any]] = {}
+        for place in self._consumer.assignment():
+            fetched.update(await self._consumer.getmany(place, max_records=most))
+        return fetched
 
     async def _listen(self, heard: bool) -> None:
         """Where nothing comes, see whether a broker is there at all: aiokafka does not tell the two apart."""
