@@ -1,6 +1,6 @@
 """The whole assignment service on one page: deciders, views, doors, routes and what it tells the others."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,8 @@ from shared.contracts.types import Contract
 from shared.infrastructure import dead_letters
 from shared.infrastructure.command_handler import Aggregate, folded, stateless
 from shared.infrastructure.event_log import Message
-from shared.infrastructure.event_store import FactReader, History
-from shared.infrastructure.publication import publish_as
+from shared.infrastructure.event_store import EventRow, FactReader, History
+from shared.infrastructure.publication import Publication, publish_as
 from shared.infrastructure.runtime import ServiceDefinition
 
 EVENTS: Mapping[str, Any] = events_of(contract)
@@ -93,12 +93,12 @@ READERS: Mapping[str, FactReader] = {
 }
 
 
-def _publish(event: type[Contract], row: Mapping[str, Any]) -> tuple[str, Message]:
+def _publish(event: type[Contract], row: EventRow) -> tuple[str, Message]:
     """What the contract promises and nothing else: what is sealed stays here, readable or not."""
-    return publish_as(TOPIC, SOURCE, row, data=event.model_validate_json(row["data"]).to_json())
+    return publish_as(TOPIC, SOURCE, row, data=event.model_validate_json(row.data).to_json())
 
 
-PUBLICATIONS: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, Message]]] = {
+PUBLICATIONS: Mapping[str, Publication] = {
     **{name: partial(_publish, event) for name, event in EVENTS.items()},
     "MessageRefused": partial(dead_letters.to_message, SOURCE),
 }

@@ -52,7 +52,7 @@ from shared.contracts.ledger import (
 from shared.infrastructure import dead_letters
 from shared.infrastructure.command_handler import Aggregate, folded, stateless
 from shared.infrastructure.event_log import Message
-from shared.infrastructure.event_store import FactReader, History
+from shared.infrastructure.event_store import EventRow, FactReader, History
 from shared.infrastructure.publication import publish_as
 from shared.infrastructure.runtime import ServiceDefinition
 
@@ -70,13 +70,13 @@ READERS: Mapping[str, FactReader] = {
 }
 
 
-def _message(row: Mapping[str, Any]) -> tuple[str, Message]:
+def _message(row: EventRow) -> tuple[str, Message]:
     """To the partition of the event's shard, so that consumers see a shard in booking order."""
-    place = {"ledgerposition": f"{row['shard']}-{row['position']}"}
+    place = {"ledgerposition": f"{row.shard}-{row.position}"}
     data = None
-    if row["type"] == "EntryBooked" and '"moves":[' in row["data"]:
-        data = summary_of_moves(row["data"])
-    return publish_as(TOPIC, SOURCE, row, partition=row["shard"], data=data, extensions=place)
+    if row.type == "EntryBooked" and '"moves":[' in row.data:
+        data = summary_of_moves(row.data)
+    return publish_as(TOPIC, SOURCE, row, partition=row.shard, data=data, extensions=place)
 
 
 async def _curves(connection: AsyncConnection, _: Sequence[Any]) -> Curves:

@@ -20,7 +20,7 @@ from shared.contracts.types import Contract, Text
 from shared.infrastructure.command_handler import Aggregate, Submission
 from shared.infrastructure.database import copy
 from shared.infrastructure.event_log import DEAD_LETTER, LARGEST_DEAD_LETTER_BYTES, Message, Record
-from shared.infrastructure.event_store import FactReader
+from shared.infrastructure.event_store import EventRow, FactReader
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refusal, Unknown
 from shared.kernel.event import Fact, Origin, StoredEvent
@@ -183,12 +183,12 @@ def dismissed(letter: MessageRefused, reason: str, day: date, origin: Origin) ->
     return Submission(DECIDER, mark, origin)
 
 
-def to_message(service: str, row: Mapping[str, Any]) -> tuple[str, Message]:
+def to_message(service: str, row: EventRow) -> tuple[str, Message]:
     """The original message for ``<topic>.dead-letter``, with the reason in its headers.
 
     One that even this topic does not take is told of by these headers alone; ``GET /v1/dead-letters`` has its id.
     """
-    letter = MessageRefused.model_validate_json(row["data"])
+    letter = MessageRefused.model_validate_json(row.data)
     reasons = [
         ("dl_reason", letter.reason.encode()),
         ("dl_service", service.encode()),

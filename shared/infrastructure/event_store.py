@@ -7,10 +7,10 @@ per shard can never skip an event. Writers on different shards do not wait for e
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Row, text
@@ -24,21 +24,26 @@ from shared.kernel.event import Fact, Origin, StoredEvent
 FactReader = Callable[[str], Fact]
 """Reads the stored data of one event type, whatever its age: old shapes are lifted here, never in the table."""
 
-COLUMNS = (
-    "shard",
-    "position",
-    "stream",
-    "version",
-    "event_id",
-    "type",
-    "data",
-    "business_date",
-    "recorded_at",
-    "cause",
-    "actor",
-    "metadata",
-    "hash",
-)
+
+class EventRow(NamedTuple):
+    """One row of the event table, as it is stored: a StoredEvent without its fact."""
+
+    shard: int
+    position: int
+    stream: str
+    version: int
+    event_id: str
+    type: str
+    data: str
+    business_date: date
+    recorded_at: datetime
+    cause: str
+    actor: str
+    metadata: str
+    hash: bytes
+
+
+COLUMNS = EventRow._fields
 
 
 @dataclass(slots=True)

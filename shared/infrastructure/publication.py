@@ -1,16 +1,16 @@
 """From a row of the event store to the message that tells it to the others."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import orjson
 
 from shared.contracts.envelope import CloudEvent
 from shared.infrastructure.event_log import LARGEST_MESSAGE_BYTES, Message, MessageTooLarge, check_size
+from shared.infrastructure.event_store import EventRow
 from shared.kernel.errors import Refusal
 from shared.kernel.event import StoredEvent
 
-Publication = Callable[[Mapping[str, Any]], tuple[str, Message]]
+Publication = Callable[[EventRow], tuple[str, Message]]
 """From a row of the event table to the topic and message that tell it to the others."""
 
 _SURELY_FITS = LARGEST_MESSAGE_BYTES // 5
@@ -23,7 +23,7 @@ def size_check(publications: Mapping[str, Publication]) -> Callable[[StoredEvent
     def check(event: StoredEvent) -> None:
         if len(event.data) <= _SURELY_FITS or event.type not in publications:
             return
-        topic, message = publications[event.type](event._asdict())
+        topic, message = publications[event.type](EventRow._make(event[:-1]))
         try:
             check_size(topic, [message])
         except MessageTooLarge as error:
@@ -37,23 +37,23 @@ def size_check(publications: Mapping[str, Publication]) -> Callable[[StoredEvent
 def publish_as(
     topic: str,
     source: str,
-    row: Mapping[str, Any],
+    row: EventRow,
     *,
     partition: int | None = None,
     data: bytes | None = None,
     extensions: Mapping[str, str] | None = None,
 ) -> tuple[str, Message]:
     """The stored data, or ``data`` in its place, as a CloudEvent keyed by the stream's aggregate."""
-    key = row["stream"].partition("-")[2].partition("#")[0]
-    attributes = {"businessdate": row["business_date"].isoformat(), **(extensions or {})}
-    if "traceparent" in row["metadata"]:
-        attributes["traceparent"] = orjson.loads(row["metadata"])["traceparent"]
+    key = row.stream.partition("-")[2].partition("#")[0]
+    attributes = {"businessdate": row.business_date.isoformat(), **(extensions or {})}
+    if "traceparent" in row.metadata:
+        attributes["traceparent"] = orjson.loads(row.metadata)["traceparent"]
     event = CloudEvent(
-        id=row["event_id"],
-        type=row["type"],
+        id=row.event_id,
+        type=row.type,
         source=source,
-        data=row["data"].encode() if data is None else data,
-        time=row["recorded_at"].isoformat(),
+        data=row.data.encode() if data is None else data,
+        time=row.recorded_at.isoformat(),
         subject=key,
         extensions=attributes,
     )

@@ -6,10 +6,11 @@ them, and consumers drop what they have seen. One process of a service relays at
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import text
@@ -18,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.infrastructure import tracing
 from shared.infrastructure.database import Database, driver_of
 from shared.infrastructure.event_log import EventLog, LogUnavailable, Message
+from shared.infrastructure.event_store import COLUMNS, EventRow, read_rows
 from shared.infrastructure.meters import RelayMeter
 from shared.infrastructure.pauses import growing_pauses
 from shared.infrastructure.publication import Publication
@@ -31,11 +33,8 @@ _LOOK_SECONDS = 0.05
 _MOST_AWAITED = 50_000
 """Events for which an answer waits: more do not get into the log in that time anyway."""
 
-_UNPUBLISHED = """
-    SELECT shard, position, stream, event_id, type, data, business_date, recorded_at, metadata
-    FROM event WHERE shard = $1 AND position > $2 ORDER BY position LIMIT $3
-"""
-
+_MOST_AT_HAND = 2 * _BATCH
+"""Events of a shard that are kept for the relay; the others it reads back."""
 
 _REMEMBER = """
     UPDATE relay_position SET position = reached.position
@@ -64,12 +63,30 @@ class Relay:
         self._woken = asyncio.Event()
         self._moved = asyncio.Condition()
         self._positions: dict[int, int] = {}
+        self._at_hand: dict[int, deque[EventRow]] = {}
         self._leads = False
         self.trouble = "starting"
 
     def wake(self) -> None:
         """There is something new to publish."""
         self._woken.set()
+
+    def committed(self, events: Sequence[StoredEvent]) -> None:
+        """Keep what this process has just committed, so that it need not be read back to be published."""
+        if not self._leads:
+            return
+        for event in events:
+            rows = self._at_hand.get(event.shard)
+            if rows is None or rows[-1].position + 1 != event.position:  # another process wrote in between
+                rows = self._at_hand[event.shard] = deque(maxlen=_MOST_AT_HAND)
+            rows.append(EventRow._make(event[:-1]))
+
+    def _kept(self, shard: int, position: int) -> list[EventRow]:
+        """The events that follow a position, where they are at hand without a gap."""
+        rows = self._at_hand.pop(shard, ())
+        if not rows or not rows[0].position <= position + 1 <= rows[-1].position:
+            return []
+        return list(rows)[position + 1 - rows[0].position :]
 
     async def published(self, events: Sequence[StoredEvent], within_seconds: float = 2.0) -> bool:
         """Wait until these events are in the log, so that a caller may rely on the other services' lag.
@@ -143,6 +160,7 @@ class Relay:
                             await self._woken.wait()
         finally:
             self._leads = False
+            self._at_hand.clear()
             await connection.invalidate()  # closing the session is the one sure way to give up its lock
 
     async def publish_once(self, connection: AsyncConnection) -> int:
@@ -155,28 +173,28 @@ class Relay:
             "SELECT shard, relay_position.position FROM relay_position JOIN shard USING (shard) "
             "WHERE shard.position > relay_position.position ORDER BY shard"
         )
-        passed, rows = 0, list[Mapping[str, Any]]()
+        passed, rows = 0, list[EventRow]()
         for index, (shard, position) in enumerate(behind, 1):
-            rows += await driver.fetch(_UNPUBLISHED, shard, position, _BATCH)
+            rows += self._kept(shard, position) or await _stored(connection, shard, position)
             if len(rows) >= _BATCH or index == len(behind):
                 await self._pass(connection, rows)
                 passed, rows = passed + len(rows), []
         return passed
 
-    async def _pass(self, connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    async def _pass(self, connection: AsyncConnection, rows: Sequence[EventRow]) -> None:
         """Publish rows, each shard's in order, and remember how far that is."""
         await self._publish(rows)
-        reached = {row["shard"]: row["position"] for row in rows}
+        reached = {row.shard: row.position for row in rows}
         driver = await driver_of(connection)
         await driver.execute(_REMEMBER, list(reached), list(reached.values()))
         async with self._moved:
             self._positions.update(reached)
             self._moved.notify_all()
 
-    async def _publish(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    async def _publish(self, rows: Sequence[EventRow]) -> None:
         by_topic: dict[str, list[Message]] = {}
         for row in rows:
-            publication = self._publications.get(row["type"])
+            publication = self._publications.get(row.type)
             if publication is not None:
                 topic, message = publication(row)
                 by_topic.setdefault(topic, []).append(message)
@@ -187,8 +205,13 @@ class Relay:
             self._meter.published(topic, len(messages), perf_counter() - began)
 
 
-def _traces_of(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    return (row["metadata"] for row in rows)
+def _traces_of(rows: Sequence[EventRow]) -> Iterator[str]:
+    return (row.metadata for row in rows)
+
+
+async def _stored(connection: AsyncConnection, shard: int, position: int) -> list[EventRow]:
+    rows = await read_rows(connection, shard, position, _BATCH)
+    return [EventRow._make(row[column] for column in COLUMNS) for row in rows]
 
 
 async def _positions(connection: AsyncConnection) -> dict[int, int]:

@@ -136,14 +136,14 @@ class RunningService:
         self.settings = settings
         self.database = database
         self.log = log
+        self.relay = Relay(definition.name, database, log, definition.publications)
         self.handler = CommandHandler(
             definition.name,
             [*definition.aggregates, dead_letters.AGGREGATE],
             definition.all_views,
-            definition.on_stored,
+            self._stored,
             fits=size_check(definition.publications),
         )
-        self.relay = Relay(definition.name, database, log, definition.publications)
         self.desk = CommandDesk(database, self.handler, self.relay)
         self.jobs = Jobs()
         self.consumer = Consumer(
@@ -161,6 +161,10 @@ class RunningService:
         return cls(
             definition, settings, database_of(definition, settings, server), event_log(settings, server)
         )
+
+    def _stored(self, events: Sequence[StoredEvent]) -> None:
+        self.definition.on_stored(events)
+        self.relay.committed(events)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

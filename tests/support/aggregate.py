@@ -3,7 +3,7 @@
 One aggregate with its two commands, one view with its table, one door of the log: all that a service has, but small.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -214,10 +214,13 @@ PUBLICATIONS: Mapping[str, Publication] = {
 
 # --- for the tests ---
 
+Told = Callable[[Sequence[StoredEvent]], None]
+"""Is told of events once they are committed."""
 
-def handler_of(*more: View) -> CommandHandler:
+
+def handler_of(*more: View, told: Told = lambda _: None) -> CommandHandler:
     return CommandHandler(
-        "jars", [AGGREGATE, dead_letters.AGGREGATE], [*VIEWS, *more], fits=size_check(PUBLICATIONS)
+        "jars", [AGGREGATE, dead_letters.AGGREGATE], [*VIEWS, *more], told, fits=size_check(PUBLICATIONS)
     )
 
 
@@ -288,10 +291,12 @@ async def empty(database: Database) -> None:
         await connection.execute(text("UPDATE relay_position SET position = 0"))
 
 
-async def work(database: Database, batch: Sequence[Submission], *more: View) -> list[Outcome]:
+async def work(
+    database: Database, batch: Sequence[Submission], *more: View, told: Told = lambda _: None
+) -> list[Outcome]:
     """One batch in one transaction, as a request does it."""
     async with database.begin() as connection:
-        return await handler_of(*more).work(connection, batch)
+        return await handler_of(*more, told=told).work(connection, batch)
 
 
 async def rows_of(database: Database, query: str, **values: object) -> list[tuple[Any, ...]]:

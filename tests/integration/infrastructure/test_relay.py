@@ -1,8 +1,10 @@
 """The relay: everything is published, in order, at least once, by one process at a time."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -10,7 +12,7 @@ from sqlalchemy import text
 from shared.infrastructure.database import Database
 from shared.infrastructure.event_log import EventLog, Message
 from shared.infrastructure.event_log.embedded import EmbeddedLog
-from shared.infrastructure.event_store import shard_of_stream
+from shared.infrastructure.event_store import read_rows, shard_of_stream
 from shared.infrastructure.relay import Relay, backlog
 from tests.support.aggregate import (
     EVENTS_TOPIC,
@@ -276,3 +278,69 @@ async def test_events_that_concern_nobody_else_are_passed_over(jars: Database, l
     async with running(relay):
         await caught_up(jars)
     assert [dict(message.headers)["ce_type"] for _, message in log.published] == [b"CoinsTaken"]
+
+
+def _nobody(_: object) -> None:
+    """Whom the handler of another process tells is not this relay."""
+
+
+async def _leading(relay: Relay) -> None:
+    async def leads() -> bool:
+        return relay.trouble == "ok"
+
+    await eventually(leads)
+
+
+async def test_what_this_process_committed_is_published_without_being_read_back(
+    jars: Database, log: WatchedLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_back: list[int] = []
+
+    async def counted(connection: Any, shard: int, after: int, limit: int) -> Any:
+        read_back.append(shard)
+        return await read_rows(connection, shard, after, limit)
+
+    monkeypatch.setattr("shared.infrastructure.relay.read_rows", counted)
+    relay = relay_of(jars, log)
+    [here], [elsewhere] = jars_in_shard(3, 1), jars_in_shard(4, 1)
+    relay._leads = True  # by hand, as one that runs may look between the commit and the word of it
+    async with jars.read() as connection:
+        for _ in range(3):
+            await work(jars, [wish(Put(here, 1)), wish(Put(here, 2))], told=relay.committed)
+            assert await relay.publish_once(connection) == 2
+        await work(jars, [wish(Put(elsewhere, 1))])
+        assert await relay.publish_once(connection) == 1
+    assert ids(log.published) == await stored(jars, 3, 4)
+    assert read_back == [4]
+
+
+async def test_what_other_processes_committed_in_between_is_published_in_its_place(
+    jars: Database, log: WatchedLog
+) -> None:
+    dice = random.Random(11)
+    relay = relay_of(jars, log)
+    [name] = jars_in_shard(3, 1)
+    async with running(relay):
+        await _leading(relay)
+        for n in range(60):
+            told = relay.committed if dice.random() < 0.6 else _nobody
+            await work(jars, [wish(Put(name, 1 + n % 3))] * dice.randrange(1, 4), told=told)
+            log.fail_after += n == 30
+            if dice.random() < 0.5:
+                relay.wake()
+                await asyncio.sleep(dice.random() * 0.02)
+        await caught_up(jars)
+    assert first_appearances(ids(log.published)) == await stored(jars, 3)
+
+
+async def test_more_than_is_kept_at_hand_is_read_back(
+    jars: Database, log: WatchedLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.infrastructure.relay._MOST_AT_HAND", 5)
+    relay = relay_of(jars, log)
+    [name] = jars_in_shard(3, 1)
+    async with running(relay):
+        await _leading(relay)
+        await work(jars, [wish(Put(name, 1)) for _ in range(12)], told=relay.committed)
+        await caught_up(jars)
+    assert ids(log.published) == await stored(jars, 3)
