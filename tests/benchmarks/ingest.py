@@ -17,13 +17,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
+import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -98,20 +99,35 @@ async def until(check: Any, seconds: float = 600.0, pause_seconds: float = 0.05)
 class Run:
     """One measured run of the ledger on one kind of log."""
 
-    def __init__(self, name: str, server: str, data: Path, kafka: str | None) -> None:
+    def __init__(self, name: str, server: str, data: Path, kafka: str | None, processes: int) -> None:
         self.name = name
         self.data = data
         self.server = server
-        self.environment = {
-            "DUALBOOK_DATA": str(data),
-            "DUALBOOK_DATABASE_URL": server,
-            "DUALBOOK_BASE_PORT": str(Services.free_base_port()),
-            **({"DUALBOOK_KAFKA": kafka} if kafka else {}),
-        }
-        self.settings = Settings(
-            data=data, kafka=kafka, base_port=int(self.environment["DUALBOOK_BASE_PORT"])
-        )
+        self.processes = processes
+        self.kafka = kafka
+        self.settings = Settings(data=data, kafka=kafka, base_port=Services.free_base_port())
         self.rate = self.seconds = self.relay_seconds = self.batch = 0.0
+        self.ledger_cpu = self.postgres_cpu = 0.0
+
+    def _environment(self, base_port: int) -> dict[str, str]:
+        return {
+            "DUALBOOK_DATA": str(self.data),
+            "DUALBOOK_DATABASE_URL": self.server,
+            "DUALBOOK_BASE_PORT": str(base_port),
+            **({"DUALBOOK_KAFKA": self.kafka} if self.kafka else {}),
+        }
+
+    @contextmanager
+    def _ledgers(self, processes: int) -> Iterator[list[psutil.Process]]:
+        """So many ledger processes, the first at the port that we ask."""
+        ports = [self.settings.base_port, *(Services.free_base_port() for _ in range(processes - 1))]
+        with ExitStack() as stack:
+            yield [
+                psutil.Process(
+                    stack.enter_context(ledger_process(self._environment(port), self.data / "ledger.log")).pid
+                )
+                for port in ports
+            ]
 
     async def measure(self, scene: tuple[list[CloudEvent], list[CloudEvent], list[CloudEvent]]) -> None:
         products, assigned, core = scene
@@ -119,8 +135,8 @@ class Run:
         base = f"http://127.0.0.1:{self.settings.port_of('ledger')}"
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(base_url=base, headers=headers, timeout=60) as ledger:
-            with ledger_process(self.environment, self.data / "ledger.log"):
-                await until(lambda: _answers(ledger), 60)
+            with self._ledgers(1):
+                await until(lambda: _answers(ledger))
                 log = event_log(self.settings, self.server)
                 await log.start()
                 await self._prepare(ledger, log, products, assigned)
@@ -145,16 +161,32 @@ class Run:
     async def _book(self, ledger: httpx.AsyncClient, count: int) -> None:
         database = Database(url_of(self.server, "ledger"), name="bench", pool_size=2)
         before = await _positions(database)
-        with ledger_process(self.environment, self.data / "ledger.log"):
+        with self._ledgers(self.processes) as ledgers:
             await until(lambda: _reached(database, before + 1), pause_seconds=0.005)
             began, first = time.perf_counter(), await _positions(database)
+            ledger_cpu, postgres_cpu = _cpu_seconds(ledgers), _cpu_seconds(_postgres(self.data))
             await until(lambda: _reached(database, before + count))
+            booked = before + count - first
             self.seconds = time.perf_counter() - began
-            self.rate = (before + count - first) / self.seconds
+            self.rate = booked / self.seconds
             await until(lambda: _relayed(database))
             self.relay_seconds = time.perf_counter() - began
+            self.ledger_cpu = (_cpu_seconds(ledgers) - ledger_cpu) / booked
+            self.postgres_cpu = (_cpu_seconds(_postgres(self.data)) - postgres_cpu) / booked
             self.batch = await _mean_batch(ledger)
         await database.close()
+
+
+def _postgres(data: Path) -> list[psutil.Process]:
+    """The server of a data folder, its backends among its children."""
+    [pid_file] = data.rglob("postmaster.pid")
+    server = psutil.Process(int(pid_file.read_text().split()[0]))
+    return [server, *server.children(recursive=True)]
+
+
+def _cpu_seconds(processes: Sequence[psutil.Process]) -> float:
+    """Processor time that the processes have used, those of children that ended included."""
+    return sum(sum(process.cpu_times()[:4]) for process in processes)
 
 
 async def _answers(ledger: httpx.AsyncClient) -> bool:
@@ -261,37 +293,58 @@ async def _batches(source: Database, size: int) -> Any:
 
 
 async def main(wanted: int) -> None:
-    """Measure Kafka, then the embedded log, then the ceiling, and print them side by side."""
+    """Measure Kafka with one and two processes, then the embedded log, each beside the ceiling of its run."""
     scene = scenario(wanted)
     console.print(
         f"{len(scene[2]):,} core events: {dict(Counter(event.type for event in scene[2]).most_common())}"
     )
-    table = Table(
+    heads = (
         "",
         "events/s",
         "seconds",
         "relayed after",
         "mean batch",
+        "µs ledger",
+        "µs PostgreSQL",
         "ratio to ceiling",
-        title="One ledger process",
     )
-    with tempfile.TemporaryDirectory() as folder, Broker(ROOT / ".cache") as broker:
-        data = Path(folder)
-        broker.start(data / "kafka")
-        for name, kafka in (("from Kafka", broker.bootstrap), ("from the embedded log", None)):
-            home = data / name.split()[-1]
+    table = Table(*heads, title="From the log into both books")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, on_kafka, processes in (
+            ("from Kafka, one process", True, 1),
+            ("from Kafka, two processes", True, 2),
+            ("from the embedded log", False, 1),
+        ):
+            home = Path(folder) / f"{'kafka' if on_kafka else 'embedded'}-{processes}"
             home.mkdir()
-            server = EmbeddedPostgres(home)
-            try:
-                run = Run(name, server.url, home, kafka)
-                await run.measure(scene)
-                bare = await ceiling(server.url, round(run.batch))
-            finally:
-                server.stop()
+            run, bare = await _measured(name, home, scene, on_kafka, processes)
             table.add_row(name, f"{run.rate:,.0f}", f"{run.seconds:.1f}", f"{run.relay_seconds:.1f}",
-                          f"{run.batch:.0f}", f"{run.rate / bare:.2f}")  # fmt: skip
-            table.add_row("  bare COPY + COPY + upsert", f"{bare:,.0f}", "", "", f"{run.batch:.0f}", "1.00")
+                          f"{run.batch:.0f}", f"{run.ledger_cpu * 1e6:.0f}", f"{run.postgres_cpu * 1e6:.0f}",
+                          f"{run.rate / bare:.2f}")  # fmt: skip
+            table.add_row(
+                "  bare COPY + COPY + upsert", f"{bare:,.0f}", "", "", f"{run.batch:.0f}", "", "", "1.00"
+            )
     console.print(table)
+    console.print("µs: processor time an event, of all ledger processes and of the whole PostgreSQL server")
+
+
+async def _measured(
+    name: str,
+    home: Path,
+    scene: tuple[list[CloudEvent], list[CloudEvent], list[CloudEvent]],
+    on_kafka: bool,
+    processes: int,
+) -> tuple[Run, float]:
+    """A run with broker and server of its own, and the ceiling on that server."""
+    with ExitStack() as stack:
+        broker = stack.enter_context(Broker(ROOT / ".cache")) if on_kafka else None
+        if broker is not None:
+            broker.start(home / "kafka")
+        server = EmbeddedPostgres(home)
+        stack.callback(server.stop)
+        run = Run(name, server.url, home, broker and broker.bootstrap, processes)
+        await run.measure(scene)
+        return run, await ceiling(server.url, round(run.batch))
 
 
 if __name__ == "__main__":
