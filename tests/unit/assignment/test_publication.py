@@ -1,6 +1,6 @@
 """What the service tells the others: what the contract promises, and nothing that is sealed."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 
 import orjson
 import pytest
@@ -9,6 +9,7 @@ from services.assignment.domain.customer import CustomerRegistered
 from services.assignment.domain.manager import ManagerRegistered
 from services.assignment.main import EVENTS, PUBLICATIONS, READERS
 from shared.contracts.assignment import CustomerAssigned, ManagerShare
+from tests.support.rows import row_of
 
 MANAGER = ManagerRegistered(
     manager_id="m1",
@@ -40,17 +41,7 @@ ASSIGNED = CustomerAssigned(
 def test_an_event_is_published_by_its_key_without_what_is_sealed(
     fact: ManagerRegistered | CustomerRegistered | CustomerAssigned, key: bytes
 ) -> None:
-    name = type(fact).__name__
-    row = {
-        "stream": fact.stream,
-        "event_id": "e1",
-        "type": name,
-        "data": fact.to_json().decode(),
-        "business_date": fact.business_date,
-        "recorded_at": datetime(2026, 1, 15, tzinfo=UTC),
-        "metadata": "{}",
-    }
-    topic, message = PUBLICATIONS[name](row)
+    topic, message = PUBLICATIONS[type(fact).__name__](row_of(fact))
     assert (topic, message.key) == ("assignment.events", key)
     expected = orjson.loads(fact.to_json())
     expected.pop("sealed", None)

@@ -1,6 +1,6 @@
 """What is told of compliance: what the contract promises, nothing that is sealed, and of suspicions nothing at all."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 
 import orjson
 import pytest
@@ -14,6 +14,7 @@ from shared.contracts.assignment import DutyBreached, DutyKind, DutyRaised, Risk
 from shared.contracts.asyncapi import TOPICS
 from shared.contracts.types import parse
 from shared.kernel.event import Fact
+from tests.support.rows import row_of
 
 DAY = date(2026, 7, 1)
 RAISED = parse(
@@ -57,17 +58,7 @@ WATCHED = DepositsWatched(0, 1, 1, ("e1",), DAY, {("c1", DAY): Sides(1, 0)})
 
 @pytest.mark.parametrize("fact", [RAISED, DONE, BREACHED, REVIEWED], ids=lambda fact: type(fact).__name__)
 def test_an_event_is_published_by_its_customer_without_what_is_sealed(fact: Fact) -> None:
-    name = type(fact).__name__
-    row = {
-        "stream": fact.stream,
-        "event_id": "e1",
-        "type": name,
-        "data": fact.to_json().decode(),
-        "business_date": fact.business_date,
-        "recorded_at": datetime(2026, 7, 1, tzinfo=UTC),
-        "metadata": "{}",
-    }
-    topic, message = PUBLICATIONS[name](row)
+    topic, message = PUBLICATIONS[type(fact).__name__](row_of(fact))
     assert (topic, message.key) == ("assignment.events", b"c1")
     expected = orjson.loads(fact.to_json())
     expected.pop("sealed", None)
