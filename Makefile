@@ -7,8 +7,9 @@ RULES := $(addprefix tests/unit/,kernel assignment ledger appraisal)
 # processes that share a suite, file by file, the longest (end to end) first; each has its own PostgreSQL and Kafka
 TEST_PROCESSES ?= 3
 PYTEST := $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
-# the suites write no byte code and no cache beside the sources
-export PYTHONDONTWRITEBYTECODE := 1
+# byte code lies in one place and not beside the sources; the suites start hundreds of processes, which need it
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/python
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run run-kafka kafka test unit integration end-to-end check alerts format coverage bench bench-close bench-assignment bench-appraisal contracts dashboards lock clean
@@ -64,7 +65,10 @@ alerts: ## every alert fires when it must and not when it must not (needs promto
 	promtool test rules deploy/prometheus/tests/*.yml
 
 coverage: setup ## every branch of the pure rules is covered by unit tests
-	$(BIN)/coverage run --data-file=.coverage.rules --source=shared/kernel,services -m pytest -q $(RULES)
+	$(BIN)/coverage erase --data-file=.coverage.rules
+	$(BIN)/coverage run --data-file=.coverage.rules --source=shared/kernel,services --parallel-mode \
+		-m pytest -q -n $(TEST_PROCESSES) --dist loadfile $(RULES)
+	$(BIN)/coverage combine -q --data-file=.coverage.rules
 	$(BIN)/coverage report --data-file=.coverage.rules --include='shared/kernel/*,services/*/domain/*' --fail-under=100
 
 format: setup ## format and mend what can be mended

@@ -1,7 +1,16 @@
-"""The services of an installation, by name."""
+"""The services of an installation, by name. Their code is loaded when one is defined: most commands need none of it."""
 
-from services.appraisal.main import define as define_appraisal
-from services.assignment.main import define as define_assignment
-from services.ledger.main import define as define_ledger
+from functools import partial
+from importlib import import_module
 
-DEFINITIONS = {"assignment": define_assignment, "ledger": define_ledger, "appraisal": define_appraisal}
+from shared.infrastructure.runtime import ServiceDefinition
+from shared.infrastructure.service_command import Define
+from shared.infrastructure.settings import SERVICES, Settings
+
+
+def _define(name: str, settings: Settings) -> ServiceDefinition:
+    definition: ServiceDefinition = import_module(f"services.{name}.main").define(settings)
+    return definition
+
+
+DEFINITIONS: dict[str, Define] = {name: partial(_define, name) for name in SERVICES}
