@@ -3,16 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.set-up
 PROMTOOL := $(if $(CI),promtool,$(shell command -v promtool))
-RULES := $(addprefix tests/unit/,kernel assignment ledger appraisal)
-# processes that share a suite, file by file, the longest (end to end) first; each has its own PostgreSQL and Kafka
+# processes that share a suite, file by file; each has its own PostgreSQL and Kafka
 TEST_PROCESSES ?= 3
-PYTEST := $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+RULES := $(addprefix tests/unit/,kernel assignment ledger appraisal)
+PYTEST := $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 # byte code lies in one place and not beside the sources; the suites start hundreds of processes, which need it
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-kafka kafka test unit integration end-to-end check alerts format coverage bench bench-close bench-assignment bench-appraisal contracts dashboards lock clean
+.PHONY: help setup run run-kafka kafka test unit integration end-to-end check alerts format bench bench-close bench-assignment bench-appraisal contracts dashboards lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -35,11 +35,15 @@ kafka: setup ## a real single-node Apache Kafka on localhost:9092, without Docke
 run-kafka: setup ## like run, on the Kafka of `make kafka`
 	DUALBOOK_KAFKA=localhost:9092 DUALBOOK_DATA=.dualbook-kafka $(BIN)/dualbook run
 
-test: setup ## every test: real PostgreSQL, real Kafka, real processes
-	$(PYTEST)
+test: unit integration end-to-end ## every test: real PostgreSQL, real Kafka, real processes
 
-unit: setup ## the tests without I/O
-	$(BIN)/python -m pytest tests/unit
+unit: setup ## the tests without I/O; those of the rules must cover every branch of the rules
+	$(BIN)/coverage erase --data-file=.coverage.rules
+	$(BIN)/coverage run --data-file=.coverage.rules --source=shared/kernel,services --parallel-mode \
+		-m pytest -n $(TEST_PROCESSES) --dist loadfile $(RULES)
+	$(BIN)/coverage combine -q --data-file=.coverage.rules
+	$(BIN)/coverage report --data-file=.coverage.rules --include='shared/kernel/*,services/*/domain/*' --fail-under=100
+	$(PYTEST) $(filter-out $(RULES),$(wildcard tests/unit/*))
 
 integration: setup ## the tests on real PostgreSQL and Kafka
 	$(PYTEST) tests/integration
@@ -47,7 +51,7 @@ integration: setup ## the tests on real PostgreSQL and Kafka
 end-to-end: setup ## the tests with the services as processes
 	$(PYTEST) tests/end_to_end
 
-check: setup ## format, lint, types, import rules, contracts, alerts, coverage of the rules
+check: setup ## format, lint, types, import rules, contracts, dashboards, alerts, manifests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -57,19 +61,11 @@ check: setup ## format, lint, types, import rules, contracts, alerts, coverage o
 	$(if $(PROMTOOL),$(MAKE) --no-print-directory alerts,@echo "alerts: not checked, as there is no promtool here")
 	$(BIN)/python -m deploy.image --check
 	$(BIN)/python -m deploy.k8s
-	$(MAKE) --no-print-directory coverage
 
 alerts: ## every alert fires when it must and not when it must not (needs promtool: Debian package prometheus)
 	promtool check config deploy/prometheus/prometheus.yml
 	promtool check rules deploy/prometheus/rules/*.yml
 	promtool test rules deploy/prometheus/tests/*.yml
-
-coverage: setup ## every branch of the pure rules is covered by unit tests
-	$(BIN)/coverage erase --data-file=.coverage.rules
-	$(BIN)/coverage run --data-file=.coverage.rules --source=shared/kernel,services --parallel-mode \
-		-m pytest -q -n $(TEST_PROCESSES) --dist loadfile $(RULES)
-	$(BIN)/coverage combine -q --data-file=.coverage.rules
-	$(BIN)/coverage report --data-file=.coverage.rules --include='shared/kernel/*,services/*/domain/*' --fail-under=100
 
 format: setup ## format and mend what can be mended
 	$(BIN)/ruff format .
