@@ -126,7 +126,10 @@ async def nothing_lost_or_doubled(bank: Installation) -> None:
     """Each service has taken in, once, what the one before it has said."""
     ledger, appraisal = bank.services["ledger"], bank.services["appraisal"]
     received = {record.headers["ce_id"].decode() for record in await read_all(ledger.service.log, TOPIC)}
-    assert await bank.ids("ledger", "EntryBooked") == sorted(received)
+    booked = await ledger.rows(  # an assignment that was read behind its postings has an entry of its own
+        "SELECT event_id FROM event WHERE type = 'EntryBooked' AND data::jsonb #>> '{cause,type}' <> 'CustomerAssigned'"
+    )
+    assert sorted(row[0] for row in booked) == sorted(received)
     told = await bank.ids("assignment", "CustomerAssigned")
     assert await bank.ids("ledger", "CustomerAssigned") == told
     results = await appraisal.rows("SELECT data FROM event WHERE type = 'ResultsReceived'")
