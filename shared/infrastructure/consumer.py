@@ -84,7 +84,9 @@ class Consumer:
         try:
             while True:
                 fetched = await consumer.fetch(self._batch, wait_seconds=1.0)
-                if all(task.done() for task in working.values()):
+                for partition in [partition for partition, task in working.items() if task.done()]:
+                    working.pop(partition).result()  # what went wrong outside a batch is raised, and at once
+                if not working:
                     self.trouble = "ok"
                 for partition, records in fetched.items():
                     if partition in working:
