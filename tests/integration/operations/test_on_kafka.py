@@ -1,7 +1,7 @@
 """Running it on a real Kafka: topics as described, more partitions, and a restore beside a log that was lost."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from datetime import date
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from shared.infrastructure.settings import SERVICES, Settings
 from tests.integration.operations.conftest import empty
 from tests.integration.operations.installation import SETTINGS, at_work, nothing_lost_or_doubled, verified
 from tests.support.databases import fresh_name
-from tests.support.logs import read_all
+from tests.support.logs import eventually, read_all
 
 FACTS = list(simulate(5, managers=3, customers=8, start=date(2026, 7, 1), months=2))
 PERIODS = ("2026-07", "2026-08")
@@ -39,6 +39,19 @@ def settings(kafka_broker: Broker) -> Settings:
 async def made(admin: AIOKafkaAdminClient, *made: NewTopic) -> None:
     answer = await admin.create_topics(list(made))
     assert [code for _, code, *_ in answer.topic_errors] == [0] * len(made)
+    await known(admin, {topic.name for topic in made})
+
+
+async def known(
+    admin: AIOKafkaAdminClient, present: Collection[str] = (), gone: Collection[str] = ()
+) -> None:
+    """Kafka answers once its controller has decided; the broker that is asked next learns of it a little later."""
+
+    async def so() -> bool:
+        topics = set(await admin.list_topics())
+        return topics >= set(present) and topics.isdisjoint(gone)
+
+    await eventually(so)
 
 
 async def test_topics_are_made_and_raised_and_nothing_is_taken_away(settings: Settings) -> None:
@@ -142,6 +155,7 @@ async def test_a_backup_is_restored_beside_a_log_that_went_on_by_telling_everyth
         await restore(settings, empty_machine, folder)
     async with administrator(settings) as admin:
         await admin.delete_topics(list(OURS))
+        await known(admin, gone=OURS)
     await restore(settings, empty_machine, folder)
     assert await verified(empty_machine, settings) == dict.fromkeys(SERVICES)
     async with at_work(empty_machine, settings) as bank:
