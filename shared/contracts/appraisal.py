@@ -98,7 +98,8 @@ class AwardGranted(_OfVault):
 
     By the efficiency of the cycle's ``period``, ``rate`` (percent, by ``grade``) and ``coefficient`` (by ``rating``),
     or as a share of a pool by these. Until ``clawback_until`` (included) a loan that turns bad claws back its part of
-    it, by ``clawback_rates`` (percent). ``policy`` names the day from which the terms are in force.
+    it, by the provision rate that the ledger states with its new class. ``clawback_rates`` (percent) hold where the
+    ledger's entry is from before it stated one. ``policy`` names the day from which the terms are in force.
     """
 
     period: str
@@ -151,7 +152,11 @@ class ClawbackCause(Contract):
 
 class _Clawback(_OfVault):
     """What a loan's change of class does to an award. ``loan_efficiency`` is the manager's from the loan in the award's
-    cycle, ``loan_part`` the part of the award that came from it, ``target`` what is to be clawed back for this loan."""
+    cycle, ``loan_part`` the part of the award that came from it, ``target`` what is to be clawed back for this loan.
+
+    ``provision_rate`` (percent) is what the ledger's ``provision_policy``, in force for the month of ``business_date``,
+    gives the class. Both are left out where the ledger's entry states no rate, and the award's ``clawback_rates`` hold.
+    """
 
     clawback_id: Id
     loan_id: Id
@@ -164,6 +169,8 @@ class _Clawback(_OfVault):
     instalments: tuple[Instalment, ...]
     claim: Money
     cause: ClawbackCause
+    provision_rate: Rate | None = None
+    provision_policy: str | None = None
 
 
 class AwardClawedBack(_Clawback):

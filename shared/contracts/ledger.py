@@ -3,7 +3,7 @@
 from datetime import date
 from enum import StrEnum
 
-from shared.contracts.types import Amount, BusinessDate, Contract, Id, Money
+from shared.contracts.types import Amount, BusinessDate, Contract, Id, Money, Rate
 from shared.kernel.books import Book, Line, LoanClass
 from shared.kernel.period import last_day, parse_month
 
@@ -37,6 +37,8 @@ class LoanAfter(Contract):
     """A loan as an entry left it: what is outstanding, and the provision (拨备) ``held`` against it.
 
     Written off, it is ``closed``: nothing is outstanding or held, and ``loan_class`` is that of the day.
+    ``provision_rate`` (拨备率) is the percentage that the entry's ``policy`` gives the class, or gives a loss where the
+    loan is closed; entries from before it was stated have none.
     """
 
     loan_id: Id
@@ -44,6 +46,7 @@ class LoanAfter(Contract):
     outstanding: Money
     held: Money
     closed: bool
+    provision_rate: Rate | None = None
 
 
 class EntryBooked(Contract):
@@ -53,7 +56,8 @@ class EntryBooked(Contract):
     out, being the negative of each line's total. Within a line, both books add up to ``lines``. ``moves`` come on
     top of ``books`` and have periods of their own: an assignment change, or a late event before one, lets stocks
     and results change hands. An entry with ``adjusts_period`` is dated in that closed month and counts in ``period``.
-    ``loan`` is there where the cause is a loan event, whether or not it moved the balance or the provision.
+    ``loan`` is there where the cause is a loan event, whether or not it moved the balance or the provision. ``policy``
+    is the version that was in force for the month of ``business_date``: the month from which it holds, or ``default``.
     """
 
     entry_id: str
@@ -69,6 +73,7 @@ class EntryBooked(Contract):
     product_code: Id | None = None
     department_id: Id | None = None
     loan: LoanAfter | None = None
+    policy: str | None = None
 
 
 class Driver(StrEnum):

@@ -1,7 +1,9 @@
 """The vocabulary of the two books: lines, centres, loan classes and measures (accounting terms in the README)."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 
 
 class Book(StrEnum):
@@ -61,6 +63,12 @@ class LoanClass(StrEnum):
     SUBSTANDARD = "substandard"
     DOUBTFUL = "doubtful"
     LOSS = "loss"
+
+
+DEFAULT_PROVISION_RATES: Mapping[LoanClass, Decimal] = MappingProxyType(
+    dict(zip(LoanClass, map(Decimal, (0, 0, 30, 50, 100)), strict=True))
+)
+"""Percent of what is outstanding that a class requires (拨备率) where no policy says otherwise."""
 
 
 def measures(lines: Mapping[Line, int]) -> dict[str, int]:

@@ -216,19 +216,22 @@ async def _a_loan_of_a_departed_manager_sours_and_heals(
 
     loan = {"customer_id": "c2", "currency": "CNY", "product_code": "TRM", "loan_id": "l1"}
     sour = dues[1] - timedelta(days=10)
+    await _provide(system, sour, "45.50")
     await office.post(8, "LoanReclassified", sour.isoformat(), **loan, to_class="substandard")
     for manager, of_loan in ((m1, "6000.00"), (m2, "4000.00")):
         award, [clawback] = await _followed_up(system, manager, 1)
         part = Decimal(award["amount"]) * Decimal(of_loan) / Decimal(award["efficiency"])
         part = min(Decimal(award["amount"]), part.quantize(FEN, ROUND_HALF_EVEN))
         assert clawback["loan_efficiency"] == of_loan, "by the shares of when it was booked"
-        assert Decimal(clawback["amount"]) == (part * 30 / 100).quantize(FEN, ROUND_HALF_EVEN) > 0
+        assert Decimal(clawback["amount"]) == (part * Decimal("0.455")).quantize(FEN, ROUND_HALF_EVEN) > 0
         assert Decimal(clawback["amount"]) == _cancelled(award) + Decimal(award["claimed"])
         assert award["instalments"][0]["cancelled"] == "0.00", "what was due is paid and stays"
 
     path = f"/v1/vaults/{m2}/clawbacks/{clawback['clawback_id']}/explain"
     explained = (await system.client("appraisal", "manager", subject=m2).get(path)).json()
     assert explained["award"]["award_id"] == clawback["award_id"] == f"2026-Q4:{m2}"
+    month = f"{sour:%Y-%m}"
+    assert explained["provision"] == {"rate": "45.50", "month": month, "policy": month}
     place = explained["cause"]["place"]
     [entry] = [one for one in await system.records("ledger.events") if _place(one) == place]
     assert entry.headers["ce_id"].decode() == office.id("e8")
@@ -243,6 +246,14 @@ async def _a_loan_of_a_departed_manager_sours_and_heals(
         award, [taken, released] = await _followed_up(system, manager, 2)
         assert (released["kind"], released["amount"]) == ("release", taken["amount"])
         assert (_cancelled(award), award["claimed"]) == (0, "0.00")
+
+
+async def _provide(system: System, day: date, substandard: str) -> None:
+    """From the month of a day on, the ledger's policy has this provision rate for substandard loans."""
+    accountant = system.client("ledger", "accountant", subject="carl")
+    terms = {"provision_rates": {"substandard": substandard}}
+    answer = await accountant.put(f"/v1/policies/{day:%Y-%m}", json=terms)
+    assert answer.status_code == 200, answer.text
 
 
 async def _vault(system: System, manager_id: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from services.appraisal.domain import vault as vaults
-from services.appraisal.domain.clawback_explanation import sentences
+from services.appraisal.domain.clawback_explanation import provision, sentences
 from services.appraisal.domain.vault_event import PayInstalments, SettleClaim
 from services.appraisal.views import loan_result
 from services.appraisal.views import vault as vault_view
@@ -53,7 +53,11 @@ class Settlement(Contract, extra="forbid"):
 
 @router.post("/pay")
 async def pay(body: PayDay, caller: Payer, desk: Desk) -> Response:
-    """Pay all instalments that are due by a day (included) and still open. Asked again it finds nothing to pay."""
+    """Pay all instalments that are due by a day (included) and still open. Asked again it finds nothing to pay.
+
+    The day may be one to come, as business dates may everywhere in the books: a payroll is prepared before its day of
+    payment. What was paid is never cancelled: a loan that turns bad in between makes a claim of it.
+    """
     number = amount = 0
     after = ""
     while True:
@@ -121,6 +125,7 @@ async def _look(request: Request, manager_id: str, clawback_id: str) -> dict[str
         "clawback": event.model_dump(mode="json"),
         "award": award.model_dump(mode="json"),
         "loan_efficiency": {month: format_money(amount) for month, amount in months.items()},
+        "provision": provision(award, event),
         "sentences": sentences(award, event, months),
         "cause": {**cause.model_dump(), "place": f"{cause.topic}/{cause.partition}/{cause.offset}"},
         "links": {

@@ -22,7 +22,7 @@ from services.appraisal.domain.incentive import (
 )
 from shared.contracts.appraisal import AwardGranted, DepartmentFundGranted, Instalment, Rating
 from shared.contracts.types import BusinessDate, CentreId, Contract, Id, Money, Rate
-from shared.kernel.books import Book
+from shared.kernel.books import DEFAULT_PROVISION_RATES, Book
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Refusal
 from shared.kernel.event import Fact
@@ -274,7 +274,7 @@ def _grant(one: ProposedAward, sheet: AwardsProposed, policy: IncentivePolicy, t
         grade=one.grade,
         policy=sheet.policy,
         clawback_until=years_later(today, policy.clawback_years),
-        clawback_rates=dict(policy.clawback_rates),
+        clawback_rates=dict(DEFAULT_PROVISION_RATES),
     )
 
 

@@ -1,16 +1,18 @@
 """Clawback (追索扣回): what of an award is taken back when a loan behind it turns bad.
 
 Pure arithmetic of one award, and the mark that a change of class was followed up. The vault (``vault.py``) takes and
-gives back accordingly.
+gives back accordingly. The rate is the ledger's, at the change of class: a policy that is set later changes nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
 from services.appraisal.domain import results
+from services.appraisal.domain.loan_result import Reclassified
+from shared.contracts.appraisal import AwardClawedBack, AwardGranted, AwardReleased
 from shared.contracts.types import BusinessDate, Contract
 from shared.kernel.books import LoanClass
 from shared.kernel.decider import Decider
@@ -31,9 +33,17 @@ def part_of_loan(amount: int, efficiency: int, loan_efficiency: int) -> int:
     return min(amount, round_half_even(Fraction(amount) * max(0, loan_efficiency) / efficiency))
 
 
-def target_of(part: int, loan_class: LoanClass, rates: Mapping[LoanClass, Decimal]) -> int:
-    """What is to be clawed back for a loan in a class: that class's provision rate of the award's part from it."""
-    return percent_of(part, rates.get(loan_class, Decimal(0))) if loan_class in SOURED else 0
+def rate_of(change: Reclassified | AwardClawedBack | AwardReleased, award: AwardGranted) -> Decimal:
+    """The provision rate of a loan's new class in percent, as the ledger stated it with the change. Where the change is
+    from before the ledger did, the rates hold that the award was granted with."""
+    if change.provision_rate is not None:
+        return change.provision_rate
+    return award.clawback_rates.get(change.loan_class, Decimal(0))
+
+
+def target_of(part: int, loan_class: LoanClass, rate: Decimal) -> int:
+    """What is to be clawed back for a loan in a bad class: the class's provision rate of the award's part from it."""
+    return percent_of(part, rate) if loan_class in SOURED else 0
 
 
 # --- commands -----------------------------------------------------------------------------------------------

@@ -2,8 +2,20 @@
 
 from collections.abc import Mapping
 
+from services.appraisal.domain.clawback import SOURED, rate_of
 from shared.contracts.appraisal import AwardClawedBack, AwardGranted, AwardReleased
 from shared.kernel.money import format_money
+from shared.kernel.period import format_month, month_of
+
+
+def provision(award: AwardGranted, event: AwardClawedBack | AwardReleased) -> dict[str, str | None]:
+    """The provision rate of the loan's new class in percent, and by which policy: the version of the ledger's, and the
+    month that it was in force for. Where the ledger stated no rate, the version is None, and the rate the award's."""
+    return {
+        "rate": str(rate_of(event, award)),
+        "month": format_month(month_of(event.business_date)),
+        "policy": event.provision_policy,
+    }
 
 
 def sentences(
@@ -49,16 +61,26 @@ def _target(award: AwardGranted, event: AwardClawedBack | AwardReleased) -> str:
         f"On {event.business_date} the loan became {event.loan_class}, says message {cause.message_id} "
         f"({cause.topic}/{cause.partition}/{cause.offset}) of core event {cause.core_event_id}"
     )
-    rate = award.clawback_rates.get(event.loan_class, 0)
+    rule, target = _rule(award, event), format_money(event.target)
     if event.business_date > award.clawback_until:
         return (
-            f"{told}. That is after {award.clawback_until}, until when a clawback reaches, so its target can only "
-            f"fall: {format_money(event.target)}."
+            f"{told}. {rule}. That is after {award.clawback_until}, until when a clawback reaches, so its target can "
+            f"only fall: {target}."
         )
-    return (
-        f"{told}. The policy ({award.policy}) claws back {rate} % of {format_money(event.loan_part)} in that "
-        f"class: {format_money(event.target)}."
+    return f"{told}. {rule}: {target}."
+
+
+def _rule(award: AwardGranted, event: AwardClawedBack | AwardReleased) -> str:
+    """What is clawed back in the loan's new class, and who says so."""
+    if event.loan_class not in SOURED:
+        return "In that class nothing is clawed back"
+    said = provision(award, event)
+    source = (
+        f"the award's own terms ({award.policy}), as the message states no provision rate,"
+        if event.provision_rate is None
+        else f"the provision rate of that class in the ledger's policy in force for {said['month']} ({said['policy']})"
     )
+    return f"By {source} {said['rate']} % of {format_money(event.loan_part)} is clawed back"
 
 
 def _done(event: AwardClawedBack | AwardReleased) -> str:

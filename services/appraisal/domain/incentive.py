@@ -12,10 +12,9 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, Field
 
-from services.appraisal.domain.clawback import SOURED
 from shared.contracts.appraisal import Rating
 from shared.contracts.types import BusinessDate, Contract, Id, Rate
-from shared.kernel.books import RESERVED_CENTRES, Book, LoanClass
+from shared.kernel.books import RESERVED_CENTRES, Book
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Malformed, Refusal
 from shared.kernel.event import Fact
@@ -43,9 +42,6 @@ DEFAULT_BONUS_RATES: Mapping[str, Decimal] = MappingProxyType(
 DEFAULT_COEFFICIENTS: Mapping[Rating, Decimal] = MappingProxyType(
     {Rating.A: Decimal("1.2"), Rating.B: Decimal("1.0"), Rating.C: Decimal("0.6"), Rating.D: Decimal(0)}
 )
-DEFAULT_CLAWBACK_RATES: Mapping[LoanClass, Decimal] = MappingProxyType(
-    dict(zip(LoanClass, map(Decimal, (0, 0, 30, 50, 100)), strict=True))
-)
 
 
 def _percentage(rate: Decimal) -> Decimal:
@@ -60,12 +56,6 @@ def _factor(coefficient: Decimal) -> Decimal:
     return coefficient
 
 
-def _of_bad_loans(rates: dict[LoanClass, Decimal]) -> dict[LoanClass, Decimal]:
-    if any(rate != 0 for loan_class, rate in rates.items() if loan_class not in SOURED):
-        raise Malformed(f"must be 0 for other classes than {', '.join(SOURED)}")
-    return rates
-
-
 Percentage = Annotated[Rate, AfterValidator(_percentage)]
 Factor = Annotated[Rate, AfterValidator(_factor)]
 ByGroup = Annotated[dict[Id, Percentage], Field(max_length=MOST_GROUPS)]
@@ -75,7 +65,8 @@ class IncentiveTerms(Contract, extra="forbid"):
     """What a policy may set; what it leaves out stays as it was. Rates and parts in percent.
 
     ``bonus_rates`` and ``deferred_parts`` are by grade, ``fund_rates`` by department; ``deferred_part`` and
-    ``fund_rate`` are those of all that are not named. A grade without a bonus rate has none.
+    ``fund_rate`` are those of all that are not named. A grade without a bonus rate has none. By which rate a loan claws
+    back is not said here: it is the provision rate of the ledger's policy.
     """
 
     bonus_rates: ByGroup | None = None
@@ -85,7 +76,6 @@ class IncentiveTerms(Contract, extra="forbid"):
     deferred_part: Percentage | None = None
     deferred_parts: ByGroup | None = None
     instalments: Annotated[int, Field(ge=1, le=10)] | None = None
-    clawback_rates: Annotated[dict[LoanClass, Percentage], AfterValidator(_of_bad_loans)] | None = None
     clawback_years: Annotated[int, Field(ge=0, le=10)] | None = None
 
 
@@ -111,7 +101,6 @@ class IncentivePolicy:
     deferred_part: Decimal = Decimal(40)
     deferred_parts: Mapping[str, Decimal] = field(default_factory=dict)
     instalments: int = 3
-    clawback_rates: Mapping[LoanClass, Decimal] = field(default_factory=lambda: DEFAULT_CLAWBACK_RATES)
     clawback_years: int = 3
     version: str = "default"
 

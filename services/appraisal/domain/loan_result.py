@@ -7,6 +7,7 @@ efficiency from the legs of one account, and from entry to entry the class of th
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from shared.contracts.ledger import EntryBooked
@@ -26,6 +27,8 @@ class Reclassified:
     """A loan is of a class from an entry on; ``position`` is the entry's place in the ledger's shard.
 
     ``entry_id`` is the message's id, ``log_offset`` its place in the log's partition, ``cause_id`` the core event's id.
+    ``provision_rate`` (percent) is what the ledger's ``provision_policy``, in force for the month of ``business_date``,
+    gives the class; both are None where the entry is from before the ledger stated rates.
     """
 
     loan_id: str
@@ -35,10 +38,15 @@ class Reclassified:
     business_date: date
     entry_id: str
     cause_id: str
+    provision_rate: Decimal | None = None
+    provision_policy: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The stored form."""
-        return {name: getattr(self, name) for name in Reclassified.__slots__}
+        """The stored form, without what is None."""
+        said = {name: getattr(self, name) for name in Reclassified.__slots__}
+        if self.provision_rate is not None:
+            said["provision_rate"] = str(self.provision_rate)
+        return {name: value for name, value in said.items() if value is not None}
 
 
 Known = tuple[int, LoanClass]
@@ -72,6 +80,7 @@ def class_of(booked: EntryBooked, position: int, log_offset: int) -> Reclassifie
     """The class in which an entry leaves its loan, if it has one; a loan that is written off is a loss."""
     if booked.loan is None:
         return None
+    rate = booked.loan.provision_rate
     return Reclassified(
         loan_id=booked.loan.loan_id,
         loan_class=LoanClass.LOSS if booked.loan.closed else booked.loan.loan_class,
@@ -80,6 +89,8 @@ def class_of(booked: EntryBooked, position: int, log_offset: int) -> Reclassifie
         business_date=booked.business_date,
         entry_id=booked.entry_id,
         cause_id=booked.cause.id,
+        provision_rate=rate,
+        provision_policy=None if rate is None else booked.policy,
     )
 
 
@@ -117,5 +128,10 @@ def read(stored: Mapping[str, Mapping[str, Mapping[str, str]]]) -> dict[LoanCell
 
 def read_class(stored: Mapping[str, Any]) -> Reclassified:
     """A change of class, read back."""
-    day, loan_class = date.fromisoformat(stored["business_date"]), LoanClass(stored["loan_class"])
-    return Reclassified(**{**stored, "business_date": day, "loan_class": loan_class})
+    rate = stored.get("provision_rate")
+    typed = {
+        "business_date": date.fromisoformat(stored["business_date"]),
+        "loan_class": LoanClass(stored["loan_class"]),
+        "provision_rate": None if rate is None else Decimal(rate),
+    }
+    return Reclassified(**{**stored, **typed})

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from services.appraisal.domain.clawback import part_of_loan, target_of
+from services.appraisal.domain.clawback import part_of_loan, rate_of, target_of
 from services.appraisal.domain.vault_event import (
     ClaimSettled,
     ClawbackTargetSet,
@@ -129,7 +129,7 @@ def _reassessed(command: Reassess, award: Award | None) -> Sequence[Fact]:
     granted, change = award.granted, command.change
     position, before = award.targets.get(change.loan_id, (0, 0))
     part = part_of_loan(granted.amount, granted.efficiency, command.loan_efficiency)
-    target = target_of(part, change.loan_class, granted.clawback_rates)
+    target = target_of(part, change.loan_class, rate_of(change, granted))
     if change.business_date > granted.clawback_until:
         target = min(before, target)
     if change.position <= position or target == before:
@@ -215,6 +215,8 @@ def _said(award: Award, command: Reassess, part: int, target: int) -> dict[str, 
             message_id=change.entry_id,
             core_event_id=change.cause_id,
         ),
+        "provision_rate": change.provision_rate,
+        "provision_policy": change.provision_policy,
     }
 
 

@@ -32,6 +32,8 @@ _CHANGED = (
     "log_offset",
     "entry_id",
     "cause_id",
+    "provision_rate",
+    "provision_policy",
 )
 _WORKED = """
     UPDATE reclassification SET worked = true
@@ -74,6 +76,8 @@ def _row(ledger_shard: int, one: Reclassified) -> tuple[object, ...]:
         one.log_offset,
         one.entry_id,
         one.cause_id,
+        one.provision_rate,
+        one.provision_policy,
     )
 
 
@@ -102,8 +106,9 @@ async def pending(connection: AsyncConnection, limit: int) -> list[Pending]:
     """Changes of class that were not followed up, each shard's in order."""
     rows = await connection.execute(
         text(
-            "SELECT ledger_shard, loan_id, loan_class, position, log_offset, business_date, entry_id, cause_id "
-            "FROM reclassification WHERE NOT worked ORDER BY ledger_shard, position LIMIT :limit"
+            "SELECT ledger_shard, loan_id, loan_class, position, log_offset, business_date, entry_id, cause_id, "
+            "provision_rate, provision_policy FROM reclassification WHERE NOT worked "
+            "ORDER BY ledger_shard, position LIMIT :limit"
         ),
         {"limit": limit},
     )

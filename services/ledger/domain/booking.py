@@ -23,7 +23,7 @@ from services.ledger.domain.attribution import (
 from services.ledger.domain.calendar import Calendar
 from services.ledger.domain.catalogue import Catalogue
 from services.ledger.domain.entry import EntryBooked, Move, both_books, check_moves
-from services.ledger.domain.loan import Amounts, Loan, book_loan_event
+from services.ledger.domain.loan import Amounts, Loan, book_loan_event, provision_rate
 from services.ledger.domain.policy import Policies, Policy
 from services.ledger.domain.timeline import SHARE_UNITS, Timeline, Weights
 from shared.contracts.assignment import CustomerAssigned
@@ -158,6 +158,7 @@ def decide(command: Command, book: CustomerBook, bank: Bank) -> Sequence[Fact]:
         department=department,
         policy=policy.version,
         loan=loan,
+        provision_rate=None if loan is None else provision_rate(loan, policy.provision_rates),
         moves=(),
         source_data=command.data,
         stream=command.stream,
@@ -209,6 +210,7 @@ def follow(command: FollowAssignment, book: CustomerBook, bank: Bank) -> Sequenc
         department={},
         policy=None,
         loan=None,
+        provision_rate=None,
         moves=_moves(changes, bank),
         source_data=assigned.to_json(),
         stream=assigned.stream,

@@ -65,7 +65,8 @@ class EntryBooked(NamedTuple):
 
     Its ``legs`` follow from the parts of both books and from ``moves``, and are not stored with it. The entry of a
     core event has one ``department_id``; that of a month close has one manager and, by line, all departments.
-    ``adjusts_period`` is the closed month in which the entry's date lies, if it does.
+    ``adjusts_period`` is the closed month in which the entry's date lies, if it does. ``provision_rate`` is that of the
+    ``loan``, in percent; entries from before it was stored have none.
     """
 
     entry_id: str
@@ -85,6 +86,7 @@ class EntryBooked(NamedTuple):
     department: Parts
     policy: str | None
     loan: Loan | None
+    provision_rate: Decimal | None
     moves: tuple[Move, ...]
     source_data: bytes
     stream: str
@@ -139,7 +141,7 @@ class EntryBooked(NamedTuple):
                 "lines": lines,
                 "books": {MANAGER: _parts(self.manager, lines), DEPARTMENT: _parts(self.department, lines)},
                 "policy": self.policy,
-                "loan": _loan_json(self.loan),
+                "loan": _loan_json(self.loan, self.provision_rate),
                 **({"moves": [_move_json(move) for move in self.moves]} if self.moves else {}),
                 "source_data": orjson.Fragment(self.source_data),
             }
@@ -229,7 +231,7 @@ def summary_of_moves(data: str) -> bytes:
     return orjson.dumps(stored)
 
 
-def _loan_json(loan: Loan | None) -> dict[str, Any] | None:
+def _loan_json(loan: Loan | None, rate: Decimal | None) -> dict[str, Any] | None:
     if loan is None:
         return None
     return {
@@ -238,6 +240,7 @@ def _loan_json(loan: Loan | None) -> dict[str, Any] | None:
         "held": format_money(loan.held),
         "loan_class": loan.loan_class.value,
         "closed": loan.closed,
+        **({} if rate is None else {"provision_rate": str(rate)}),
     }
 
 
@@ -274,6 +277,7 @@ def read_entry(data: str) -> EntryBooked:
             LoanClass(loan["loan_class"]),
             loan["closed"],
         ),
+        provision_rate=Decimal(loan["provision_rate"]) if loan and "provision_rate" in loan else None,
         moves=tuple(_read_move(move) for move in stored.get("moves", ())),
         source_data=orjson.dumps(stored["source_data"]),
         stream=f"manager-{next(iter(stored['shares']))}"

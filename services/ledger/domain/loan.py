@@ -70,6 +70,11 @@ def book_loan_event(event: LoanEvent, loan: Loan | None, rates: ProvisionRates) 
     return _without_zeros(written_off), replace(loan, outstanding=0, held=0, closed=True)
 
 
+def provision_rate(loan: Loan, rates: ProvisionRates) -> Decimal:
+    """The rate of a loan's class, in percent; one that is written off is a loss."""
+    return rates[LoanClass.LOSS if loan.closed else loan.loan_class]
+
+
 def _must_be_open(loan: Loan) -> None:
     if loan.closed:
         raise Refusal("loan-is-open", "loan_id", f"loan {loan.loan_id} was written off and is closed")

@@ -139,6 +139,7 @@ def _entries(month: int, result: MonthResult) -> Iterator[EntryBooked]:
             department=department,
             policy=result.policy.version,
             loan=None,
+            provision_rate=None,
             moves=(),
             source_data=orjson.dumps(_computed(manager, result)),
             stream=f"manager-{manager}",

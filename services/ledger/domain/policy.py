@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from services.ledger.domain.ftp_curve import Curves, Tenor
 from shared.contracts.types import BusinessDate, Contract, Id, Rate
-from shared.kernel.books import LoanClass
+from shared.kernel.books import DEFAULT_PROVISION_RATES, LoanClass
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Malformed
 from shared.kernel.event import Fact
@@ -86,11 +86,6 @@ class PolicySet(PolicyTerms):
     @property
     def stream(self) -> str:
         return STREAM
-
-
-DEFAULT_PROVISION_RATES: Mapping[LoanClass, Decimal] = MappingProxyType(
-    dict(zip(LoanClass, (Decimal(rate) for rate in (0, 0, 30, 50, 100)), strict=True))
-)
 
 
 @dataclass(frozen=True, slots=True)

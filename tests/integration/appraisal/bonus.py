@@ -103,8 +103,18 @@ class Bonus:
         shown: dict[str, Any] = answer.json()
         return shown
 
-    async def reclassify(self, day: date, loan_class: str, *, times: int = 1, loan_id: str = "l1") -> str:
-        """The ledger tells that a loan is of a class, maybe more than once; the id of its message."""
+    async def reclassify(
+        self,
+        day: date,
+        loan_class: str,
+        *,
+        times: int = 1,
+        loan_id: str = "l1",
+        rate: str | None = None,
+        policy: str = "default",
+    ) -> str:
+        """The ledger tells that a loan is of a class, maybe more than once; the id of its message. Without a rate it is
+        a message from before the ledger stated one."""
         self._position += 1
         loan = {
             "loan_id": loan_id,
@@ -112,6 +122,7 @@ class Bonus:
             "outstanding": "500000.00",
             "held": "0.00",
             "closed": False,
+            **({} if rate is None else {"provision_rate": rate}),
         }
         said = entry(
             LOAN_SHARD,
@@ -124,6 +135,7 @@ class Bonus:
             customer_id="c1",
             cause={"id": f"core-{self._position}", "type": "LoanReclassified", "source": "core-banking"},
             loan=loan,
+            policy=policy,
         )
         await self.service.publish(ledger.TOPIC, *[said] * times)
         await self.followed_up()

@@ -15,7 +15,9 @@ EVENTS = [
     ("LoanReclassified", "2026-08-10", {"to_class": "substandard"}),
     ("LoanRepaid", "2026-08-20", {"principal": "50000.00", "interest": "1200.07"}),
     ("LoanReclassified", "2026-09-10", {"to_class": "normal"}),
+    ("LoanWrittenOff", "2026-10-12", {}),
 ]
+RATES = {"2026-08": {"substandard": "41.70"}, "2026-09": {"normal": "1.5", "substandard": "50", "loss": "95"}}
 
 
 async def assign(ledger: ServiceUnderTest, number: int, since: str, **shares: str) -> None:
@@ -33,6 +35,9 @@ async def assign(ledger: ServiceUnderTest, number: int, since: str, **shares: st
 async def book(ledger: ServiceUnderTest) -> None:
     terms = {"department_id": "lending", "name": "term loans"}
     assert (await ledger.admin.put("/v1/products/TRM", json=terms)).status_code == 200
+    for month, rates in RATES.items():
+        answer = await ledger.admin.put(f"/v1/policies/{month}", json={"provision_rates": rates})
+        assert answer.status_code == 200, answer.text
     batch = [
         {
             "specversion": "1.0",
@@ -78,12 +83,16 @@ async def test_what_a_loan_brought_each_manager_is_the_sum_of_its_legs_whatever_
         assert kept == legs
         assert {manager for _, manager, _, _ in kept} == {"m1", "m2", "m3"}
         changes = await appraisal.rows(
-            "SELECT loan_id, loan_class, cause_id FROM reclassification ORDER BY loan_id, position"
+            "SELECT loan_id, loan_class, cause_id, provision_rate::text, provision_policy FROM reclassification "
+            "ORDER BY loan_id, position"
         )
         assert changes == [
-            ("l1", "substandard", "l1-2"),
-            ("l1", "normal", "l1-4"),
-            ("l2", "substandard", "l2-2"),
-            ("l2", "normal", "l2-4"),
+            ("l1", "substandard", "l1-2", "41.70", "2026-08"),
+            ("l1", "normal", "l1-4", "1.5", "2026-09"),
+            ("l1", "loss", "l1-5", "95", "2026-09"),
+            ("l2", "substandard", "l2-2", "41.70", "2026-08"),
+            ("l2", "normal", "l2-4", "1.5", "2026-09"),
+            ("l2", "loss", "l2-5", "95", "2026-09"),
         ]
         assert await appraisal.verify() is None
+        assert await ledger.verify() is None

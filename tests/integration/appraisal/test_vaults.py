@@ -86,7 +86,7 @@ async def test_a_loan_that_turns_bad_after_two_years_claws_back_from_all_it_paid
 
 async def test_a_clawback_is_explained_from_the_award_to_the_offset(bonus: Bonus, granted_on: date) -> None:
     day = years_later(granted_on, 2) - TEN_DAYS
-    message_id = await bonus.reclassify(day, "doubtful")
+    message_id = await bonus.reclassify(day, "doubtful", rate="50.0", policy="2027-01")
     [clawback] = (await bonus.award("m1"))["clawbacks"]
     path = f"/v1/vaults/m1/clawbacks/{clawback['clawback_id']}/explain"
     explained = (await bonus.manager("m1").get(path)).json()
@@ -96,6 +96,7 @@ async def test_a_clawback_is_explained_from_the_award_to_the_offset(bonus: Bonus
     assert explained["cause"]["place"] == f"ledger.events/0/{offset}"
     assert explained["cause"]["core_event_id"] == "core-101"
     assert explained["loan_efficiency"] == {"2026-07": "180000.00", "2026-09": "-60000.00"}
+    assert explained["provision"] == {"rate": "50.0", "month": f"{day:%Y-%m}", "policy": "2027-01"}
     assert explained["sentences"][2:] == [
         (
             "The part of the award from this loan is 3960.00 × 120000.00 ÷ 220000.00, rounded and at most the "
@@ -103,7 +104,8 @@ async def test_a_clawback_is_explained_from_the_award_to_the_offset(bonus: Bonus
         ),
         (
             f"On {day} the loan became doubtful, says message {message_id} (ledger.events/0/{offset}) of core event "
-            "core-101. The policy (default) claws back 50 % of 2160.00 in that class: 1080.00."
+            "core-101. By the provision rate of that class in the ledger's policy in force for "
+            f"{day:%Y-%m} (2027-01) 50.0 % of 2160.00 is clawed back: 1080.00."
         ),
         (
             "All loans together then wanted 1080.00 more of the award, which is never clawed back beyond itself: of "
@@ -113,6 +115,35 @@ async def test_a_clawback_is_explained_from_the_award_to_the_offset(bonus: Bonus
     ]
     assert (await bonus.manager("m2").get(path)).status_code == 404
     assert (await bonus.auditor.get(path.replace("m1", "m2"))).status_code == 404
+
+
+async def test_each_class_claws_back_by_the_rate_that_the_ledger_states_with_it(
+    bonus: Bonus, granted_on: date
+) -> None:
+    """Of 720.00 that m3 was awarded for the loan; a message from before rates were stated goes by the award's."""
+    day = granted_on + TEN_DAYS
+    for loan_class, rate, policy in (
+        ("substandard", "41.70", "2026-10"),
+        ("doubtful", "55", "2026-12"),
+        ("loss", "100", "2026-12"),
+        ("substandard", None, "2026-12"),
+        ("doubtful", "29.99", "2027-02"),
+        ("special_mention", "5", "2027-02"),
+    ):
+        await bonus.reclassify(day, loan_class, rate=rate, policy=policy)
+        day += TEN_DAYS
+    assert [
+        (one["kind"], one["target"], one["amount"], one.get("provision_rate"), one.get("provision_policy"))
+        for one in (await bonus.award("m3"))["clawbacks"]
+    ] == [
+        ("clawback", "300.24", "300.24", "41.70", "2026-10"),
+        ("clawback", "396.00", "95.76", "55", "2026-12"),
+        ("clawback", "720.00", "324.00", "100", "2026-12"),
+        ("release", "216.00", "504.00", None, None),
+        ("release", "215.93", "0.07", "29.99", "2027-02"),
+        ("release", "0.00", "215.93", "5", "2027-02"),
+    ]
+    await bonus.replays()
 
 
 async def test_a_worse_class_takes_the_difference_and_three_years_later_nothing(

@@ -121,6 +121,7 @@ async def test_an_entry_shows_both_books_its_cause_and_its_rule(july: Bank) -> N
             "held": "0.00",
             "loan_class": "normal",
             "closed": False,
+            "provision_rate": "0",
         },
     }
     assert entry["lines"] == {"loan_balance": "-100000.00", "interest_income": "2500.00"}

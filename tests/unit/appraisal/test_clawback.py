@@ -1,5 +1,6 @@
 """Clawback: the part of an award that came from a loan, and why it is taken, in words."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -15,13 +16,14 @@ from services.appraisal.domain.clawback import (
     WorkReclassifications,
     follow,
     part_of_loan,
+    rate_of,
     target_of,
 )
-from services.appraisal.domain.clawback_explanation import sentences
-from services.appraisal.domain.incentive import DEFAULT_CLAWBACK_RATES
+from services.appraisal.domain.clawback_explanation import provision, sentences
+from services.appraisal.domain.loan_result import Reclassified
 from shared.contracts.appraisal import AwardClawedBack, AwardGranted, AwardReleased
 from shared.infrastructure.event_store import shard_of_stream
-from shared.kernel.books import LoanClass
+from shared.kernel.books import DEFAULT_PROVISION_RATES, LoanClass
 
 DAY = date(2028, 11, 20)
 
@@ -51,10 +53,18 @@ def test_a_part_is_never_negative_and_never_above_the_award(
 
 
 def test_only_bad_classes_have_a_target_which_is_their_rate_of_the_part() -> None:
-    targets = [target_of(1001, one, DEFAULT_CLAWBACK_RATES) for one in LoanClass]
+    targets = [target_of(1001, one, rate) for one, rate in DEFAULT_PROVISION_RATES.items()]
     assert targets == [0, 0, 300, 500, 1001]
-    assert target_of(1001, LoanClass.SPECIAL_MENTION, {LoanClass.SPECIAL_MENTION: Decimal(50)}) == 0
-    assert target_of(1001, LoanClass.LOSS, {}) == 0
+    assert target_of(1001, LoanClass.SPECIAL_MENTION, Decimal(50)) == 0
+    assert target_of(1001, LoanClass.DOUBTFUL, Decimal("62.5")) == 626
+
+
+def test_the_rate_is_the_ledgers_and_the_awards_where_the_ledger_stated_none() -> None:
+    award = AwardGranted.model_validate(AWARD)
+    stated = Reclassified("l1", LoanClass.SUBSTANDARD, 7, 20, DAY, "e", "c", Decimal(0), "2028-11")
+    assert rate_of(stated, award) == 0
+    assert rate_of(replace(stated, provision_rate=None), award) == 30
+    assert rate_of(replace(stated, provision_rate=None, loan_class=LoanClass.LOSS), award) == 0
 
 
 def test_a_change_is_marked_once_in_the_shard_of_its_results() -> None:
@@ -109,6 +119,8 @@ CLAWED_BACK: dict[str, Any] = {
         "message_id": "e-8",
         "core_event_id": "core-8",
     },
+    "provision_rate": "30",
+    "provision_policy": "2028-10",
 }
 MONTHS = {"2026-07": 15000000, "2026-09": 5000000}
 
@@ -127,13 +139,35 @@ def test_a_clawback_is_explained_from_the_award_to_the_offset_of_the_message() -
         ),
         (
             "On 2028-11-20 the loan became substandard, says message e-8 (ledger.events/3/2071) of core event core-8. "
-            "The policy (default) claws back 30 % of 3600.00 in that class: 1080.00."
+            "By the provision rate of that class in the ledger's policy in force for 2028-11 (2028-10) 30 % of 3600.00 "
+            "is clawed back: 1080.00."
         ),
         (
             "All loans together then wanted 1080.00 more of the award, which is never clawed back beyond itself: of "
             "instalments not yet due 720.00 of the one due 2028-11-24 is cancelled, and 360.00 is claimed."
         ),
     ]
+
+
+def test_the_provision_rate_is_shown_with_the_policy_and_the_month_that_it_was_in_force_for() -> None:
+    award, clawed = AwardGranted.model_validate(AWARD), AwardClawedBack.model_validate(CLAWED_BACK)
+    assert provision(award, clawed) == {"rate": "30", "month": "2028-11", "policy": "2028-10"}
+
+
+def test_a_clawback_from_before_the_ledger_stated_rates_is_explained_by_the_awards_terms() -> None:
+    before = {name: value for name, value in CLAWED_BACK.items() if not name.startswith("provision")}
+    award, clawed = AwardGranted.model_validate(AWARD), AwardClawedBack.model_validate(before)
+    assert provision(award, clawed) == {"rate": "30", "month": "2028-11", "policy": None}
+    assert sentences(award, clawed, MONTHS)[3].endswith(
+        "core-8. By the award's own terms (default), as the message states no provision rate, 30 % of 3600.00 is "
+        "clawed back: 1080.00."
+    )
+
+
+def test_a_release_by_a_class_that_is_not_bad_claws_nothing_back_whatever_its_rate() -> None:
+    healed = {**CLAWED_BACK, "loan_class": "special_mention", "provision_rate": "2.5", "target": "0.00"}
+    told = sentences(AwardGranted.model_validate(AWARD), AwardReleased.model_validate(healed), MONTHS)
+    assert told[3].endswith("core-8. In that class nothing is clawed back: 0.00.")
 
 
 def test_a_release_after_the_last_day_is_explained_by_its_claim() -> None:
@@ -150,7 +184,8 @@ def test_a_release_after_the_last_day_is_explained_by_its_claim() -> None:
         AwardGranted.model_validate(AWARD), AwardReleased.model_validate(healed), MONTHS
     )
     assert target.endswith(
-        "That is after 2029-11-24, until when a clawback reaches, so its target can only fall: 0.00."
+        "In that class nothing is clawed back. That is after 2029-11-24, until when a clawback reaches, so its target "
+        "can only fall: 0.00."
     )
     assert done == (
         "All loans together then wanted less of the award, and 360.00 is released: 360.00 is not claimed any more, "

@@ -22,7 +22,7 @@ from services.appraisal.domain.incentive import (
     years_later,
 )
 from shared.contracts.appraisal import Rating
-from shared.kernel.books import Book, LoanClass
+from shared.kernel.books import Book
 from shared.kernel.errors import Refusal
 
 DAY = date(2026, 11, 24)
@@ -44,7 +44,6 @@ def department(centre_id: str, efficiency: int) -> Achieved:
 def test_the_default_pays_nothing_to_trainees_and_to_grades_that_nobody_named() -> None:
     assert DEFAULT.bonus_rate("principal") == Decimal("3.5")
     assert DEFAULT.bonus_rate("trainee") == DEFAULT.bonus_rate("astronaut") == DEFAULT.bonus_rate(None) == 0
-    assert DEFAULT.clawback_rates[LoanClass.SUBSTANDARD] == 30
     assert DEFAULT.shown()["coefficients"] == {"A": "1.2", "B": "1.0", "C": "0.6", "D": "0"}
     assert DEFAULT.shown()["effective_from"] == "default"
 
@@ -80,7 +79,7 @@ def test_the_deferred_part_of_a_grade_may_be_another_than_the_usual() -> None:
         ({"bonus_rates": {"a b": "1"}}, "bonus_rates"),
         ({"coefficients": {"A": "10.5"}}, "coefficients.A"),
         ({"coefficients": {"E": "1"}}, "coefficients"),
-        ({"clawback_rates": {"special_mention": "5"}}, "clawback_rates"),
+        ({"clawback_rates": {"substandard": "5"}}, "clawback_rates"),
         ({"instalments": 0}, "instalments"),
         ({"bonus_rate": "1"}, "bonus_rate"),
     ],
@@ -92,12 +91,18 @@ def test_terms_that_cannot_be_are_told_by_their_field(terms: dict[str, object], 
 
 
 def test_a_policy_is_set_for_a_day_and_read_back() -> None:
-    terms = IncentiveTerms(clawback_rates={LoanClass.LOSS: Decimal(80)}, clawback_years=2)
+    terms = IncentiveTerms(coefficients={Rating.A: Decimal("1.5")}, clawback_years=2)
     [fact] = DECIDER.decide(SetIncentivePolicy(date(2026, 1, 1), terms, DAY), None, None)
     assert isinstance(fact, IncentivePolicySet)
     assert DECIDER.stream(SetIncentivePolicy(DAY, terms, DAY)) == fact.stream == "incentives-bank"
     assert IncentivePolicySet.model_validate_json(fact.to_json()) == fact
     assert DECIDER.evolve(None, fact) is None
+
+
+def test_a_policy_from_when_it_named_clawback_rates_is_still_read() -> None:
+    said = IncentivePolicySet(clawback_years=2, effective_from=date(2026, 1, 1), business_date=DAY)
+    stored = {**said.model_dump(mode="json"), "clawback_rates": {"loss": "80"}}
+    assert IncentivePolicySet.model_validate(stored) == said
 
 
 # --- bonus and fund ---

@@ -1,6 +1,8 @@
 """Results of loans: what a loan brought whom, and when it changed its class."""
 
+from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -24,6 +26,15 @@ from shared.kernel.books import LoanClass
 DAY = date(2026, 7, 15)
 
 
+SUBSTANDARD = {
+    "loan_id": "l1",
+    "loan_class": "substandard",
+    "outstanding": "900.00",
+    "held": "270.00",
+    "closed": False,
+}
+
+
 def booked(**changes: Any) -> EntryBooked:
     """l1 turns substandard when interest and principal are repaid; two managers share it with nobody."""
     data: dict[str, Any] = {
@@ -45,13 +56,7 @@ def booked(**changes: Any) -> EntryBooked:
                 "loan_balance": {"lending": "-100.00"},
             },
         },
-        "loan": {
-            "loan_id": "l1",
-            "loan_class": "substandard",
-            "outstanding": "900.00",
-            "held": "270.00",
-            "closed": False,
-        },
+        "loan": SUBSTANDARD,
     }
     return parse(EntryBooked, orjson.dumps(data | changes))
 
@@ -103,10 +108,20 @@ def test_a_loan_that_is_written_off_is_a_loss_whatever_its_class_was() -> None:
         "outstanding": "0.00",
         "held": "0.00",
         "closed": True,
+        "provision_rate": "90.5",
     }
     written_off = class_of(booked(loan=loan), 7, 20)
     assert written_off is not None
-    assert written_off.loan_class is LoanClass.LOSS
+    assert (written_off.loan_class, written_off.provision_rate) == (LoanClass.LOSS, Decimal("90.5"))
+
+
+def test_a_class_is_taken_in_with_the_rate_that_the_ledger_states_and_the_policy_that_gives_it() -> None:
+    rated = class_of(booked(loan={**SUBSTANDARD, "provision_rate": "41.70"}, policy="2026-06"), 7, 20)
+    assert rated is not None
+    assert (str(rated.provision_rate), rated.provision_policy) == ("41.70", "2026-06")
+    unrated = class_of(booked(policy="2026-06"), 7, 20)
+    assert unrated is not None
+    assert (unrated.provision_rate, unrated.provision_policy) == (None, None)
 
 
 def seen(position: int, loan_class: LoanClass, loan_id: str = "l1") -> Reclassified:
@@ -161,7 +176,13 @@ def test_sums_are_read_back_as_they_were_stored(sums: dict[tuple[str, str, int],
 
 def test_a_change_of_class_is_read_back_as_it_was_stored() -> None:
     one = seen(3, LoanClass.LOSS)
-    assert read_class(orjson.loads(orjson.dumps(one.to_json()))) == one
+    rated = replace(one, provision_rate=Decimal("41.70"), provision_policy="2026-06")
+    for change in (one, rated):
+        assert read_class(orjson.loads(orjson.dumps(change.to_json()))) == change
+    assert rated.to_json()["provision_rate"] == "41.70"
+    assert not {"provision_rate", "provision_policy"} & set(one.to_json()), (
+        "as before the ledger stated rates"
+    )
 
 
 @given(st.lists(st.sampled_from(LoanClass), max_size=8), st.data())

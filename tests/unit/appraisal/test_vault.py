@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.appraisal.domain.clawback import part_of_loan
-from services.appraisal.domain.incentive import DEFAULT_CLAWBACK_RATES, instalments, years_later
+from services.appraisal.domain.clawback import SOURED, part_of_loan
+from services.appraisal.domain.incentive import instalments, years_later
 from services.appraisal.domain.loan_result import Reclassified
 from services.appraisal.domain.vault import DECIDER, Award, Vault
 from services.appraisal.domain.vault_event import (
@@ -30,9 +30,10 @@ from shared.contracts.appraisal import (
     Rating,
 )
 from shared.contracts.types import Contract
-from shared.kernel.books import LoanClass
+from shared.kernel.books import DEFAULT_PROVISION_RATES, LoanClass
 from shared.kernel.errors import Refusal
 from shared.kernel.event import Fact
+from shared.kernel.money import percent_of
 
 GRANTED_ON = date(2026, 11, 24)
 AWARD_ID = "2026-Q3:m1"
@@ -62,7 +63,7 @@ def granted(
         grade="assistant",
         policy="default",
         clawback_until=years_later(day, 3),
-        clawback_rates=dict(DEFAULT_CLAWBACK_RATES),
+        clawback_rates=dict(DEFAULT_PROVISION_RATES),
     )
 
 
@@ -77,10 +78,22 @@ def sour(
     years: float = 1.5,
     efficiency: int = 500000,
     award_id: str = AWARD_ID,
+    rate: Decimal | None = None,
 ) -> Reassess:
-    """A loan's change of class some years after the grant; it brought half of what the award is for."""
+    """A loan's change of class some years after the grant; it brought half of what the award is for. The ledger stated
+    the rate, or none, as in its older messages."""
     day = GRANTED_ON + timedelta(days=int(365.25 * years))
-    change = Reclassified(loan_id, loan_class, position, position + 1000, day, f"e{position}", f"c{position}")
+    change = Reclassified(
+        loan_id,
+        loan_class,
+        position,
+        position + 1000,
+        day,
+        f"e{position}",
+        f"c{position}",
+        rate,
+        None if rate is None else "2028-01",
+    )
     return Reassess("m1", award_id, 3, change, efficiency)
 
 
@@ -170,6 +183,46 @@ def test_a_worse_class_takes_the_difference_and_a_better_one_releases_it() -> No
     assert parts(vault) == [(0, 0, 1334), (0, 0, 1333), (0, 0, 1333)]
 
 
+def test_each_class_claws_back_by_the_rate_that_the_ledger_states_with_it_up_and_down() -> None:
+    """Of 50.00: 25 % by substandard, 62.5 % by doubtful, 90 % by loss; meanwhile doubtful has come to be 40 %."""
+    vault, facts = work(
+        VAULT,
+        sour(1, LoanClass.SPECIAL_MENTION, rate=Decimal(5)),
+        sour(2, LoanClass.SUBSTANDARD, rate=Decimal(25)),
+        sour(3, LoanClass.DOUBTFUL, rate=Decimal("62.5")),
+        sour(4, LoanClass.LOSS, rate=Decimal(90)),
+        sour(5, LoanClass.DOUBTFUL, rate=Decimal(40)),
+        sour(6, LoanClass.SPECIAL_MENTION, rate=Decimal(5)),
+    )
+    assert [one.target for one in facts if isinstance(one, ClawbackTargetSet)] == [1250, 3125, 4500, 2000, 0]
+    assert [
+        (type(one).__name__, one.amount, str(one.provision_rate), one.provision_policy)
+        for one in facts
+        if isinstance(one, AwardClawedBack | AwardReleased)
+    ] == [
+        ("AwardClawedBack", 1250, "25", "2028-01"),
+        ("AwardClawedBack", 1875, "62.5", "2028-01"),
+        ("AwardClawedBack", 1375, "90", "2028-01"),
+        ("AwardReleased", 2500, "40", "2028-01"),
+        ("AwardReleased", 2000, "5", "2028-01"),
+    ]
+    assert vault.awards[AWARD_ID].taken == 0
+
+
+def test_a_worse_class_of_a_lower_rate_releases_and_one_of_rate_zero_takes_nothing() -> None:
+    vault, _ = work(VAULT, sour(1, LoanClass.SUBSTANDARD, rate=Decimal(40)))
+    assert effects(work(vault, sour(2, LoanClass.DOUBTFUL, rate=Decimal(30)))[1]) == [
+        ("AwardReleased", 500, 0)
+    ]
+    assert work(VAULT, sour(1, LoanClass.LOSS, rate=Decimal(0)))[1] == []
+
+
+def test_an_older_message_without_a_rate_goes_by_the_awards_own() -> None:
+    _, [_, clawed] = work(VAULT, sour(1, LoanClass.DOUBTFUL))
+    assert isinstance(clawed, AwardClawedBack)
+    assert (clawed.target, clawed.provision_rate, clawed.provision_policy) == (2500, None, None)
+
+
 def test_the_same_message_again_and_an_earlier_one_change_nothing() -> None:
     first, second = sour(1, LoanClass.SUBSTANDARD), sour(2, LoanClass.DOUBTFUL)
     vault, _ = work(VAULT, first, second)
@@ -225,6 +278,7 @@ def test_no_more_can_be_settled_than_is_claimed(amount: int, award_id: str) -> N
 
 # --- any sequence ---
 
+RATES = st.decimals(0, 100, places=2)
 DAYS = st.integers(0, 5 * 365).map(lambda days: GRANTED_ON + timedelta(days=days))
 LOANS = {"l1": 300000, "l2": 700000, "l3": 1000000, "l4": -200000}
 
@@ -241,7 +295,8 @@ def histories(draw: st.DrawFn) -> list[Command | AwardGranted]:
         elif kind == "sour":
             loan_id = draw(st.sampled_from(sorted(LOANS)))
             loan_class = draw(st.sampled_from(LoanClass))
-            change = Reclassified(loan_id, loan_class, position, position, day, f"e{position}", "c")
+            rate = draw(st.none() | RATES)
+            change = Reclassified(loan_id, loan_class, position, position, day, f"e{position}", "c", rate)
             history.append(Reassess("m1", AWARD_ID, 3, change, LOANS[loan_id]))
         elif kind == "settle":
             history.append(SettleClaim("m1", AWARD_ID, draw(st.integers(1, 9000)), "x", day))
@@ -298,17 +353,22 @@ def test_every_fen_is_conserved_nothing_is_paid_twice_and_no_award_clawed_back_b
     assert (award.settled, sum(part.paid for part in award.parts.values())) == (settled, paid)
 
 
-@given(st.permutations(list(LOANS)), st.lists(st.sampled_from(LoanClass), min_size=4, max_size=4))
+@given(
+    st.permutations(list(LOANS)),
+    st.lists(st.tuples(st.sampled_from(LoanClass), RATES), min_size=4, max_size=4),
+)
 def test_in_whatever_order_loans_turn_bad_the_same_comes_to_be_taken(
-    order: list[str], classes: list[LoanClass]
+    order: list[str], classes: list[tuple[LoanClass, Decimal]]
 ) -> None:
     by_loan = dict(zip(LOANS, classes, strict=True))
     vault = VAULT
     for loan_id in order:
-        one = sour(1, by_loan[loan_id], loan_id=loan_id, efficiency=LOANS[loan_id])
+        loan_class, rate = by_loan[loan_id]
+        one = sour(1, loan_class, loan_id=loan_id, efficiency=LOANS[loan_id], rate=rate)
         vault, _ = work(vault, one, replace(one))
     targets = sum(
-        round(part_of_loan(10000, 1000000, LOANS[loan_id]) * DEFAULT_CLAWBACK_RATES[one] / 100)
-        for loan_id, one in by_loan.items()
+        percent_of(part_of_loan(10000, 1000000, LOANS[loan_id]), rate)
+        for loan_id, (loan_class, rate) in by_loan.items()
+        if loan_class in SOURED
     )
     assert vault.awards[AWARD_ID].taken == min(10000, targets)

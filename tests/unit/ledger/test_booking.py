@@ -456,6 +456,13 @@ def a_desk_and_its_reference() -> tuple[Desk, ReferenceLedger]:
     return desk, reference
 
 
+def rate_of(entry: EntryBooked, reference: ReferenceLedger) -> Decimal | None:
+    """By the reference, the provision rate of the class in which an entry leaves its loan, if it has one."""
+    if entry.loan is None:
+        return None
+    return reference.rate_of("loss" if entry.loan.closed else entry.loan.loan_class, entry.business_date)
+
+
 @given(random_history(least=10))
 def test_random_histories_book_what_the_reference_books(history: list[dict[str, Any]]) -> None:
     desk, reference = a_desk_and_its_reference()
@@ -473,6 +480,7 @@ def test_random_histories_book_what_the_reference_books(history: list[dict[str, 
                 (leg.book, leg.line, leg.centre, leg.contra, leg.amount) for leg in reference.legs[known:]
             }
             assert len(entry.legs) == len(reference.legs) - known
+            assert entry.provision_rate == rate_of(entry, reference)
     loans = {loan.loan_id: loan for book in desk.books.values() for loan in book.loans.values()}
     assert {
         loan_id: (loan.customer_id, loan.outstanding, loan.held, loan.loan_class.value, loan.closed)

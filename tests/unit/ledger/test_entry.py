@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,12 @@ def assert_keeps_contract(entry: EntryBooked) -> None:
         assert {line: sum(centres.values()) for line, centres in told.books[book].items()} == told.lines
     assert (told.customer_id, told.account_id) == (entry.customer_id, entry.account_id)
     assert (told.product_code, told.department_id) == (entry.product_code, entry.department_id)
-    assert told.loan == loan_told(entry.loan)
+    assert told.loan == loan_told(entry.loan, entry.provision_rate)
+    assert told.policy == entry.policy
 
 
-def loan_told(loan: Loan | None) -> contract.LoanAfter | None:
-    """What is told of a loan."""
+def loan_told(loan: Loan | None, rate: Decimal | None) -> contract.LoanAfter | None:
+    """What is told of a loan and the provision rate of its class."""
     if loan is None:
         return None
     return contract.LoanAfter.model_construct(
@@ -74,6 +76,7 @@ def loan_told(loan: Loan | None) -> contract.LoanAfter | None:
         outstanding=loan.outstanding,
         held=loan.held,
         closed=loan.closed,
+        provision_rate=rate,
     )
 
 
@@ -162,6 +165,7 @@ def test_an_old_entry_still_reads() -> None:
         },
         policy="2026-07",
         loan=Loan("l1", "c2", 50000000, 15000000, LoanClass.SUBSTANDARD, closed=False),
+        provision_rate=None,
         moves=(),
         source_data=b"",
         stream="customer-c2",
@@ -226,6 +230,7 @@ def moving(*moves: Move) -> EntryBooked:
         department={},
         policy=None,
         loan=None,
+        provision_rate=None,
         moves=moves,
         source_data=b'{"customer_id":"c1"}',
         stream="customer-c1",
@@ -290,13 +295,15 @@ def told_of(data: bytes | str) -> contract.LoanAfter | None:
 
 def test_a_loan_is_told_as_it_stands_after_each_event(lent: Callable[..., EntryBooked]) -> None:
     worse = told_of(lent("LoanReclassified", to_class="doubtful").to_json())
-    assert worse == loan_told(Loan("l1", "c2", 100000, 50000, LoanClass.DOUBTFUL))
+    assert worse == loan_told(Loan("l1", "c2", 100000, 50000, LoanClass.DOUBTFUL), Decimal(50))
     assert worse is not None
     assert told_of(lent("LoanRepaid", principal="600.00", interest="1.00").to_json()) == worse.model_copy(
         update={"outstanding": 40000, "held": 20000}
     )
     written_off = told_of(lent("LoanWrittenOff").to_json())
-    assert written_off == worse.model_copy(update={"outstanding": 0, "held": 0, "closed": True})
+    assert written_off == worse.model_copy(
+        update={"outstanding": 0, "held": 0, "closed": True, "provision_rate": Decimal(100)}
+    )
     assert told_of(lent("LoanRecovered", amount="5.00").to_json()) == written_off
 
 
@@ -304,6 +311,7 @@ def test_an_entry_stored_long_ago_tells_its_loan_and_one_without_a_loan_tells_no
     told = told_of(GOLDEN.read_text())
     assert told is not None
     assert (told.loan_class, told.outstanding, told.held) == (LoanClass.SUBSTANDARD, 50000000, 15000000)
+    assert told.provision_rate is None, "it is from before the rate was stored"
     assert told_of(desk.book(WORKED_EXAMPLE[0]).to_json()) is None
     moved = moving(a_move("m1", -500), a_move("m2", 500))._replace(loan=Loan("l1", "c1", 7))
     summary = told_of(summary_of_moves(moved.to_json().decode()))

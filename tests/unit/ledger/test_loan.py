@@ -133,6 +133,28 @@ def test_an_event_is_provided_for_at_the_rate_of_its_month(lent: Book) -> None:
 
 
 @pytest.mark.usefixtures("dearer")
+def test_an_entry_states_the_rate_that_the_policy_of_its_month_gives_the_class(
+    lent: Book, desk: Desk
+) -> None:
+    july = lent("LoanReclassified", "2026-07-31", to_class="substandard")
+    assert (july.provision_rate, july.policy) == (30, "default")
+    august = lent("LoanRepaid", "2026-08-01", principal="0.00", interest="1.00")
+    assert (august.provision_rate, august.policy) == (40, "2026-08"), "also where nothing is provided anew"
+    assert lent("LoanReclassified", "2026-08-02", to_class="doubtful").provision_rate == 50
+    assert lent("LoanReclassified", "2026-07-30", to_class="substandard").provision_rate == 30, (
+        "it comes late"
+    )
+    assert lent("LoanReclassified", "2026-08-03", to_class="normal").provision_rate == 0
+
+
+def test_an_entry_of_a_loan_that_is_written_off_states_the_rate_of_a_loss(lent: Book, desk: Desk) -> None:
+    lent("LoanReclassified", to_class="doubtful")
+    assert lent("LoanWrittenOff").provision_rate == 100
+    assert loan_of(desk).loan_class is LoanClass.DOUBTFUL
+    assert lent("LoanRecovered", amount="5.00").provision_rate == 100
+
+
+@pytest.mark.usefixtures("dearer")
 def test_an_event_that_changes_neither_balance_nor_class_leaves_the_provision(lent: Book, desk: Desk) -> None:
     lent("LoanReclassified", "2026-07-31", to_class="substandard")
     interest_only = lent("LoanRepaid", "2026-08-01", principal="0.00", interest="1.00")
