@@ -190,12 +190,16 @@ class History:
         fact = self._readers[values["type"]](values["data"])
         return StoredEvent._make((*(values[column] for column in COLUMNS), fact))
 
-    async def of_streams(self, connection: AsyncConnection, streams: Collection[str]) -> list[StoredEvent]:
-        """All events of these streams, each stream's in order."""
+    async def of_streams(
+        self, connection: AsyncConnection, streams: Collection[str], day: date | None = None
+    ) -> list[StoredEvent]:
+        """All events of these streams, each stream's in order; with a ``day`` those of no later business date."""
         driver = await driver_of(connection)
         rows = await driver.fetch(
-            f"SELECT {', '.join(COLUMNS)} FROM event WHERE stream = ANY($1) ORDER BY stream, version",
+            f"SELECT {', '.join(COLUMNS)} FROM event "
+            "WHERE stream = ANY($1) AND ($2::date IS NULL OR business_date <= $2) ORDER BY stream, version",
             list(streams),
+            day,
         )
         return [self.to_event(row) for row in rows]
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from services.assignment.api.access import Approver, ProposalReader
+from services.assignment.api.past import PastDay
 from services.assignment.domain import allocation_rule as rules
 from services.assignment.domain.allocation_rule import AllocationRules, SetAllocationRules
 from services.assignment.views import allocation_rule as rule_view
@@ -32,14 +33,17 @@ async def put_allocation_rules(
 
 
 @router.get("")
-async def list_allocation_rules(request: Request, page: PageQuery, _: ProposalReader) -> Response:
-    """The lists in order of their effective dates; each is in force until the next one's."""
+async def list_allocation_rules(
+    request: Request, page: PageQuery, _: ProposalReader, as_of: PastDay = None
+) -> Response:
+    """The lists in order of their effective dates, now or as they were set by the end of a day; each is in force until
+    the next one's."""
     [after] = page.after(str) or (date.min.isoformat(),)
     try:
         day = date.fromisoformat(after)
     except ValueError:
         raise malformed("cursor", "is not the `next` of a page of this list") from None
     async with request.app.state.database.read() as connection:
-        found = await rule_view.listed(connection, day, page.limit)
-    following = encode_cursor(found[-1]["effective_from"]) if len(found) == page.limit else None
-    return Json(page_of(found, following))
+        found = await rule_view.listed(connection, day, page.limit, as_of)
+    following = encode_cursor(found[-1].effective_from) if len(found) == page.limit else None
+    return Json(page_of([one.shown() for one in found], following))

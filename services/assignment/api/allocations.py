@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import orjson
@@ -11,6 +12,7 @@ from pydantic import model_validator
 from starlette.responses import Response
 
 from services.assignment.api.access import Assigner, ProposalReader
+from services.assignment.api.past import Past, PastDay, one_page, state_as_of
 from services.assignment.domain import allocation as allocations
 from services.assignment.domain.allocation import (
     AllocationApplied,
@@ -18,10 +20,12 @@ from services.assignment.domain.allocation import (
     Scope,
     Terms,
     allocate,
+    stream_of,
     summary_of,
 )
 from services.assignment.views import allocation as allocation_view
 from services.assignment.views import allocation_preview
+from services.assignment.views.allocation import ALLOCATIONS, Applied
 from shared.contracts.types import BusinessDate, Contract, Id
 from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_desk import accepted
@@ -114,25 +118,38 @@ async def _terms(request: Request, asked: AllocationAsked) -> Terms:
 
 
 @router.get("")
-async def list_allocations(request: Request, page: PageQuery, _: ProposalReader) -> Response:
-    """What was allocated, in the order in which it was asked for."""
+async def list_allocations(
+    request: Request, page: PageQuery, _: ProposalReader, as_of: PastDay = None
+) -> Response:
+    """What was allocated, in the order in which it was asked for; all, or by the end of a day."""
     [after] = page.after(str) or ("",)
-    async with request.app.state.database.read() as connection:
-        found = await allocation_view.listed(connection, after, page.limit)
-    following = encode_cursor(found[-1]["allocation_id"]) if len(found) == page.limit else None
-    return Json(page_of(found, following))
+    async with request.app.state.database.snapshot() as connection:
+        look, past = partial(allocation_view.listed, connection), None
+        if as_of is not None:
+            past = Past(partial(ALLOCATIONS.as_of, connection, day=as_of))
+        found = await one_page(look, _place, after, page.limit, past)
+    return Json(page_of([one.shown() for one in found.rows], found.cursor))
+
+
+def _place(applied: Applied) -> str:
+    return applied.allocation_id
 
 
 @router.get("/{allocation_id}")
-async def get_allocation(request: Request, allocation_id: Id, _: ProposalReader) -> Response:
+async def get_allocation(
+    request: Request, allocation_id: Id, _: ProposalReader, as_of: PastDay = None
+) -> Response:
     """The summary of an allocation: with `actor` and `recorded_at` once it was applied, else with `asked_by` and
-    `asked_at` as long as the preview is kept."""
-    async with request.app.state.database.read() as connection:
+    `asked_at` as long as the preview is kept. As of a day, what was applied by its end."""
+    missing = Unknown(f"there is no allocation {allocation_id}")
+    async with request.app.state.database.snapshot() as connection:
         found = await allocation_view.find(connection, allocation_id)
-        found = found or await allocation_preview.find(connection, allocation_id)
-    if found is None:
-        raise Unknown(f"there is no allocation {allocation_id}")
-    return Json(found)
+        if as_of is not None:
+            found = await state_as_of(connection, ALLOCATIONS, stream_of(allocation_id), as_of, missing)
+        shown = found.shown() if found else await allocation_preview.find(connection, allocation_id)
+    if shown is None:
+        raise missing
+    return Json(shown)
 
 
 @router.get("/{allocation_id}/items")

@@ -1,6 +1,7 @@
 """Hand-overs: customers that go from one manager to others."""
 
 from datetime import date
+from functools import partial
 from typing import Annotated, Any
 
 import uuid_utils
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from services.assignment.api.access import OVERSEES, Assigner
+from services.assignment.api.past import Past, PastDay, of_status, one_page, state_as_of
 from services.assignment.api.proposals import submit_proposal
 from services.assignment.api.tenders import Cancellation
 from services.assignment.domain import hand_over as hand_overs
@@ -24,10 +26,11 @@ from services.assignment.domain.hand_over import (
 from services.assignment.domain.hand_over_plan import Terms, Wanted
 from services.assignment.domain.succession import Kept
 from services.assignment.views import hand_over as hand_over_view
-from services.assignment.views.care.open_item import open_items
-from services.assignment.views.compliance.duty import open_duties
-from services.assignment.views.hand_over import HandOver, acknowledgements
-from services.assignment.views.proposal import waiting_for
+from services.assignment.views import portfolio
+from services.assignment.views.care.open_item import open_items, open_items_as_of
+from services.assignment.views.compliance.duty import open_duties, open_duties_as_of
+from services.assignment.views.hand_over import HAND_OVERS, HandingOver, HandOver, acknowledgements
+from services.assignment.views.proposal import waiting_on
 from shared.contracts.assignment import HandOverGround
 from shared.contracts.assignment.hand_overs import MOST_HANDED_OVER
 from shared.contracts.types import BusinessDate, CentreId, Contract, Id
@@ -35,7 +38,7 @@ from shared.infrastructure.auth import Principal, Role, allow
 from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import Accepted
 from shared.infrastructure.event_store import versions
-from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, etag, page_of
+from shared.infrastructure.http import Commands, Json, PageQuery, commands, etag, page_of
 from shared.kernel.errors import Malformed, Unknown
 
 router = APIRouter(prefix="/v1/hand-overs", tags=["hand-overs"])
@@ -111,35 +114,54 @@ async def list_hand_overs(
     request: Request,
     page: PageQuery,
     caller: HandOverReader,
+    as_of: PastDay = None,
     status: Annotated[Status | None, Query(description="only hand-overs of this status")] = None,
     manager_id: Annotated[Id | None, Query(description="only those of this manager's customers")] = None,
 ) -> Response:
-    """Hand-overs in the order in which they were planned. A manager sees those to hand or to take over."""
+    """Hand-overs in the order in which they were planned, now or as of a day. A manager sees those to hand or to take
+    over."""
     [after] = page.after(str) or ("",)
-    async with request.app.state.database.read() as connection:
-        found = await hand_over_view.listed(
-            connection, _party(caller), after, page.limit, status=status, manager_id=manager_id
-        )
-    following = encode_cursor(found[-1].hand_over_id) if len(found) == page.limit else None
-    return Json(page_of([one.summary() for one in found], following))
+    party = _party(caller)
+    async with request.app.state.database.snapshot() as connection:
+        look, past = partial(hand_over_view.listed, connection, party, status, manager_id), None
+        if as_of is not None:
+            look = partial(hand_over_view.listed, connection, party, None, manager_id)
+            past = Past(partial(hand_over_view.as_of, connection, as_of), of_status(status))
+        found = await one_page(look, _place, after, page.limit, past)
+    return Json(page_of([one.summary() for one in found.rows], found.cursor))
+
+
+def _place(hand_over: HandOver) -> str:
+    return hand_over.hand_over_id
 
 
 @router.get("/{hand_over_id}")
-async def get_hand_over(request: Request, hand_over_id: Id, caller: HandOverReader) -> Response:
-    """One hand-over, with its `ETag`: each customer's shares from day to day, who acknowledged it, what is under way
-    with the customers as long as it is planned, and what was done when it is completed.
+async def get_hand_over(
+    request: Request, hand_over_id: Id, caller: HandOverReader, as_of: PastDay = None
+) -> Response:
+    """One hand-over, now or as of a day, with its `ETag`: each customer's shares from day to day, who acknowledged it,
+    what is under way with the customers as long as it is planned, and what was done when it is completed.
 
-    There is no tender among what is under way: a customer is in one process at a time."""
+    There is no tender among what is under way: a customer is in one process at a time. Once it has ended, its parties
+    are told what was under way with the customers whom they look after today."""
+    party = _party(caller)
     async with request.app.state.database.snapshot() as connection:
-        found = await _find(connection, hand_over_id, _party(caller))
-        shown = found.shown(await acknowledgements(connection, hand_over_id))
-        under_way = (
-            await _open_items(connection, found.customer_ids) if found.status == Status.PLANNED else []
-        )
-        waiting = await waiting_for(connection, [hand_over_id])
+        found = await _find(connection, hand_over_id, party)
+        if as_of is None:
+            state = HandingOver(found, await acknowledgements(connection, hand_over_id))
+        else:
+            missing = _no_hand_over(hand_over_id)
+            state = await state_as_of(connection, HAND_OVERS, found.stream, as_of, missing)
+        shown = state.hand_over.shown(state.acknowledged)
+        customers = found.customer_ids if state.hand_over.status == Status.PLANNED else []
+        over = (
+            found.status != Status.PLANNED
+        )  # by now, when customers may be no business of a party's any more
+        if party is not None and over:
+            customers = sorted(await portfolio.held(connection, party, customers, today()))
+        shown["open_items"] = await _open_items(connection, customers, as_of)
+        shown["proposal_id"] = await waiting_on(connection, hand_over_id, as_of)
         version = (await versions(connection, [found.stream]))[found.stream]
-    shown["open_items"] = under_way
-    shown["proposal_id"] = waiting[0].proposal_id if waiting else None
     return Json(shown, headers={"ETag": etag(version)})
 
 
@@ -194,8 +216,12 @@ def _party(caller: Principal) -> str | None:
 async def _find(connection: AsyncConnection, hand_over_id: str, party: str | None) -> HandOver:
     found = await hand_over_view.find(connection, hand_over_id, party)
     if found is None:
-        raise Unknown(f"there is no hand-over {hand_over_id}")
+        raise _no_hand_over(hand_over_id)
     return found
+
+
+def _no_hand_over(hand_over_id: str) -> Unknown:
+    return Unknown(f"there is no hand-over {hand_over_id}")
 
 
 async def _look(request: Request, hand_over_id: str, caller: Principal) -> HandOver:
@@ -204,15 +230,20 @@ async def _look(request: Request, hand_over_id: str, caller: Principal) -> HandO
         return await _find(connection, hand_over_id, _party(caller))
 
 
-async def _open_items(connection: AsyncConnection, customer_ids: list[str]) -> list[dict[str, object]]:
-    """What is under way with customers: complaints, referrals, due visits and duties, by customer."""
+async def _open_items(
+    connection: AsyncConnection, customer_ids: list[str], as_of: date | None
+) -> list[dict[str, object]]:
+    """What is under way with customers, now or at the end of a day: complaints, referrals, due visits and duties, by
+    customer."""
+    if as_of is None:
+        found = await open_items(connection, customer_ids, today())
+        duties = await open_duties(connection, customer_ids)
+    else:
+        found = await open_items_as_of(connection, customer_ids, as_of)
+        duties = await open_duties_as_of(connection, customer_ids, as_of)
     items: list[tuple[str, str, str, str | None, date | None]] = [
-        (one.customer_id, one.kind.value, one.item_id, one.manager_id, one.due_on)
-        for one in await open_items(connection, customer_ids, today())
+        (one.customer_id, one.kind.value, one.item_id, one.manager_id, one.due_on) for one in found
     ]
-    items += [
-        (one.customer_id, one.kind, one.item_id, None, one.due_on)
-        for one in await open_duties(connection, customer_ids)
-    ]
+    items += [(one.customer_id, one.kind, one.item_id, None, one.due_on) for one in duties]
     names = ("customer_id", "kind", "item_id", "manager_id", "due_on")
     return [dict(zip(names, item, strict=True)) for item in sorted(items, key=lambda item: item[:3])]

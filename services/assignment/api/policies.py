@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from services.assignment.api.access import Approver, Reader
+from services.assignment.api.past import PastDay
 from services.assignment.domain import policy as policies
 from services.assignment.domain.policy import Policy, PolicyTerms, SetPolicy
 from services.assignment.views import policy as policy_view
@@ -34,10 +35,10 @@ async def put_policy(
 
 
 @router.get("")
-async def list_policies(request: Request, page: PageQuery, _: Reader) -> Response:
-    """The policy in force from each day on, beginning with the default."""
+async def list_policies(request: Request, page: PageQuery, _: Reader, as_of: PastDay = None) -> Response:
+    """The policy in force from each day on, beginning with the default, now or as it was set by the end of a day."""
     async with request.app.state.database.read() as connection:
-        known = await policy_view.policies(connection)
+        known = await policy_view.policies(connection, as_of)
     shown = [_shown(policy) for policy in (policies.DEFAULT, *known.policies)]
     return Json(page.of(shown, "effective_from"))
 

@@ -1,7 +1,9 @@
 """Proposals: what waits for a second person, and that person's word (四眼原则)."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
@@ -11,6 +13,7 @@ from starlette.responses import Response
 
 from services.assignment.api.access import Approver, ProposalReader
 from services.assignment.api.changes import CHANGES, Approval
+from services.assignment.api.past import Past, PastDay, of_status, one_page, state_as_of
 from services.assignment.domain import proposal as proposals
 from services.assignment.domain.proposal import (
     AlreadyProposed,
@@ -21,7 +24,7 @@ from services.assignment.domain.proposal import (
     Propose,
 )
 from services.assignment.views import proposal as proposal_view
-from services.assignment.views.proposal import Proposal
+from services.assignment.views.proposal import PROPOSALS, Proposal
 from shared.contracts.types import Contract, Id, Text
 from shared.infrastructure.auth import Principal
 from shared.infrastructure.bank_time import today
@@ -29,7 +32,7 @@ from shared.infrastructure.command_desk import accepted
 from shared.infrastructure.command_handler import AnyDecider, Outcome, Refused, Submission
 from shared.infrastructure.database import Database
 from shared.infrastructure.event_store import versions
-from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, etag, page_of
+from shared.infrastructure.http import Commands, Json, PageQuery, commands, etag, page_of
 from shared.infrastructure.receipts import Answer
 from shared.kernel.errors import Unknown
 from shared.kernel.event import Origin
@@ -56,21 +59,31 @@ async def list_proposals(
     request: Request,
     page: PageQuery,
     _: ProposalReader,
+    as_of: PastDay = None,
     status: Annotated[Status | None, Query(description="only proposals of this status")] = None,
     kind: Annotated[Kind | None, Query(description="only proposals of this kind")] = None,
 ) -> Response:
-    """Proposals in the order in which they were made."""
+    """Proposals in the order in which they were made, now or as of a day."""
     [after] = page.after(str) or ("",)
-    async with request.app.state.database.read() as connection:
-        found = await proposal_view.listed(connection, after, page.limit, status, kind)
-    following = encode_cursor(found[-1].proposal_id) if len(found) == page.limit else None
-    return Json(page_of([one.shown() for one in found], following))
+    async with request.app.state.database.snapshot() as connection:
+        look, past = partial(proposal_view.listed, connection, status, kind), None
+        if as_of is not None:
+            look = partial(proposal_view.listed, connection, None, kind)
+            past = Past(partial(PROPOSALS.as_of, connection, day=as_of), of_status(status))
+        found = await one_page(look, _place, after, page.limit, past)
+    return Json(page_of([one.shown() for one in found.rows], found.cursor))
+
+
+def _place(proposal: Proposal) -> str:
+    return proposal.proposal_id
 
 
 @router.get("/{proposal_id}")
-async def get_proposal(request: Request, proposal_id: Id, _: ProposalReader) -> Response:
-    """One proposal, with its `ETag`."""
-    found, version = await _look(request.app.state.database, proposal_id)
+async def get_proposal(
+    request: Request, proposal_id: Id, _: ProposalReader, as_of: PastDay = None
+) -> Response:
+    """One proposal, now or as of a day, with its `ETag`."""
+    found, version = await _look(request.app.state.database, proposal_id, as_of)
     return Json(found.shown(), headers={"ETag": etag(version)})
 
 
@@ -142,12 +155,15 @@ async def submit_proposal(
     return await desk.submit_all(caller, [submission], answer)
 
 
-async def _look(database: Database, proposal_id: str) -> tuple[Proposal, int]:
-    """A proposal and its version; raises Unknown."""
+async def _look(database: Database, proposal_id: str, as_of: date | None = None) -> tuple[Proposal, int]:
+    """A proposal, now or as of a day, and its version; raises Unknown."""
+    missing = Unknown(f"there is no proposal {proposal_id}")
     async with database.snapshot() as connection:
         found = await proposal_view.find(connection, proposal_id)
         if found is None:
-            raise Unknown(f"there is no proposal {proposal_id}")
+            raise missing
+        if as_of is not None:
+            found = await state_as_of(connection, PROPOSALS, found.stream, as_of, missing)
         return found, (await versions(connection, [found.stream]))[found.stream]
 
 
@@ -165,7 +181,7 @@ async def _decide(
         decided, *_ = [accepted([outcome]) for outcome in outcomes]  # the refusal of any is raised
         [event] = decided.events
         assert isinstance(event.fact, ProposalApproved | ProposalRejected)  # the only ways to decide
-        shown = {**found.shown(), **proposal_view.decision(event, event.fact)}
+        shown = proposal_view.decided(found, event).shown()
         return Answer(200, orjson.dumps(shown), decided.version)
 
     submission = Submission(proposals.DECIDER, command, desk.origin(caller), desk.expected_version)

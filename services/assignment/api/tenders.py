@@ -1,7 +1,9 @@
 """Tenders: customers for whom managers bid, sealed until the close."""
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import uuid_utils
@@ -11,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from services.assignment.api.access import OVERSEES, Assigner
+from services.assignment.api.past import Past, PastDay, moment_of, of_status, one_page, state_as_of
 from services.assignment.api.proposals import submit_proposal
 from services.assignment.domain import tender as tenders
 from services.assignment.domain.grade import Grade
@@ -27,8 +30,9 @@ from services.assignment.domain.tender import (
 )
 from services.assignment.views import bid as bid_view
 from services.assignment.views import tender as tender_view
-from services.assignment.views.proposal import waiting_for
-from services.assignment.views.tender import Sight, Tender, sight_of
+from services.assignment.views.bid import SealedBid
+from services.assignment.views.proposal import waiting_on
+from services.assignment.views.tender import TENDERS, Sight, Tender, sight_of
 from shared.contracts.assignment.tenders import MOST_CUSTOMERS
 from shared.contracts.types import Amount, AmountOrZero, BusinessDate, Contract, Id, Text
 from shared.infrastructure import event_store
@@ -36,7 +40,7 @@ from shared.infrastructure.auth import Forbidden, Principal, Role, allow
 from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import Accepted
 from shared.infrastructure.event_store import versions
-from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, etag, page_of
+from shared.infrastructure.http import Commands, Json, PageQuery, commands, etag, page_of
 from shared.kernel.errors import Malformed, Unknown
 
 router = APIRouter(prefix="/v1/tenders", tags=["tenders"])
@@ -116,32 +120,50 @@ async def list_tenders(
     request: Request,
     page: PageQuery,
     caller: TenderReader,
+    as_of: PastDay = None,
     status: Annotated[Status | None, Query(description="only tenders of this status")] = None,
 ) -> Response:
-    """Tenders in the order in which they were opened. A manager sees those to bid in, and those bid in."""
+    """Tenders in the order in which they were opened, now or as of a day. A manager sees those to bid in, and those
+    bid in."""
     [after] = page.after(str) or ("",)
     async with request.app.state.database.snapshot() as connection:
         sight = await _sight(connection, caller)
-        found = await tender_view.listed(connection, sight, after, page.limit, status)
-    following = encode_cursor(found[-1].tender_id) if len(found) == page.limit else None
-    return Json(page_of([one.shown(figures=_sees_figures(caller, one)) for one in found], following))
+        look, past = partial(tender_view.listed, connection, sight, status), None
+        if as_of is not None:
+            look = partial(tender_view.listed, connection, sight, None)
+            moment = moment_of(as_of, sight.now)
+            past = Past(partial(tender_view.as_of, connection, as_of, moment), of_status(status))
+        found = await one_page(look, _place, after, page.limit, past)
+    shown = [one.shown(figures=_sees_figures(caller, one)) for one in found.rows]
+    return Json(page_of(shown, found.cursor))
+
+
+def _place(tender: Tender) -> str:
+    return tender.tender_id
 
 
 @router.get("/{tender_id}")
-async def get_tender(request: Request, tender_id: Id, caller: TenderReader) -> Response:
-    """One tender, with its `ETag`. `mine` is the caller's own bid; `offers` are all of them, for the office and after
-    the close only, and null before; `proposal_id` is the award that waits for a second person."""
+async def get_tender(
+    request: Request, tender_id: Id, caller: TenderReader, as_of: PastDay = None
+) -> Response:
+    """One tender, now or as of a day, with its `ETag`. `mine` is the caller's own bid; `offers` are all of them, for
+    the office and after the close only, and null before; `proposal_id` is the award that waits for a second person."""
     async with request.app.state.database.snapshot() as connection:
         sight = await _sight(connection, caller)
+        moment = moment_of(as_of, sight.now)
         found = await _find(connection, tender_id, sight)
+        if as_of is None:
+            bids: Collection[SealedBid] = await bid_view.standing_bids(connection, tender_id)
+        else:
+            state = await state_as_of(connection, TENDERS, found.stream, as_of, _no_tender(tender_id))
+            found, bids = state.tender.at(moment), state.bids.values()
         shown = found.shown(figures=_sees_figures(caller, found))
-        shown["mine"] = await _own_bid(connection, tender_id, sight.now, caller.manager)
+        shown["mine"] = await _own_bid(connection, tender_id, bids, moment, caller.manager)
         if sight.manager_id is None:
-            closed = found.closes_at <= sight.now
-            offers = await bid_view.opened_bids(connection, tender_id, sight.now, None) if closed else None
+            closed = found.closes_at <= moment
+            offers = await bid_view.opened_bids(connection, tender_id, bids, moment, None) if closed else None
             shown["offers"] = None if offers is None else [one.shown() for one in offers]
-            waiting = await waiting_for(connection, [tender_id])
-            shown["proposal_id"] = waiting[0].proposal_id if waiting else None
+            shown["proposal_id"] = await waiting_on(connection, tender_id, as_of)
         version = (await versions(connection, [found.stream]))[found.stream]
     return Json(shown, headers={"ETag": etag(version)})
 
@@ -216,13 +238,17 @@ def _sees_figures(caller: Principal, found: Tender) -> bool:
 
 
 async def _own_bid(
-    connection: AsyncConnection, tender_id: str, now: datetime, bidder: str | None
+    connection: AsyncConnection,
+    tender_id: str,
+    bids: Collection[SealedBid],
+    now: datetime,
+    bidder: str | None,
 ) -> dict[str, object] | None:
     """What the caller has bid, if the caller is a manager who has."""
     if bidder is None:
         return None
-    bids = await bid_view.opened_bids(connection, tender_id, now, bidder)
-    return bids[0].shown() if bids else None
+    own = await bid_view.opened_bids(connection, tender_id, bids, now, bidder)
+    return own[0].shown() if own else None
 
 
 async def _sight(connection: AsyncConnection, caller: Principal) -> Sight:
@@ -235,8 +261,12 @@ async def _sight(connection: AsyncConnection, caller: Principal) -> Sight:
 async def _find(connection: AsyncConnection, tender_id: str, sight: Sight) -> Tender:
     found = await tender_view.find(connection, tender_id, sight)
     if found is None:
-        raise Unknown(f"there is no tender {tender_id}")
+        raise _no_tender(tender_id)
     return found
+
+
+def _no_tender(tender_id: str) -> Unknown:
+    return Unknown(f"there is no tender {tender_id}")
 
 
 async def _look(request: Request, tender_id: str, caller: Principal) -> None:

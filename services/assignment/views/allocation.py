@@ -1,12 +1,12 @@
 """Table ``allocation``: what was allocated = ``GET /v1/allocations``; and all that an allocation looks at."""
 
 from collections.abc import Sequence
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 import orjson
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assignment.domain.allocation import (
@@ -14,6 +14,7 @@ from services.assignment.domain.allocation import (
     ApplyAllocation,
     Ground,
     Terms,
+    stream_of,
     summary_of,
 )
 from services.assignment.domain.allocation_rule import AllocationRulesSet
@@ -23,12 +24,8 @@ from services.assignment.views.policy import policies
 from services.assignment.views.portfolio import burdens
 from services.assignment.views.register import MONTHS_OF_YEAR
 from shared.infrastructure.database import driver_of
+from shared.infrastructure.fold import Fold, put, readers
 from shared.kernel.event import StoredEvent
-
-_PUT = text(
-    "INSERT INTO allocation (allocation_id, summary, recorded_at, actor) "
-    "VALUES (:allocation_id, :summary, :recorded_at, :actor)"
-)
 
 
 class AllocationView:
@@ -37,39 +34,53 @@ class AllocationView:
     tables = ("allocation",)
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        for event in events:
-            fact = event.fact
-            if isinstance(fact, AllocationApplied):
-                values = {
-                    "allocation_id": fact.allocation_id,
-                    "summary": orjson.dumps(summary_of(fact)).decode(),
-                    "recorded_at": event.recorded_at,
-                    "actor": event.actor,
-                }
-                await connection.execute(_PUT, values)
+        await put(connection, "allocation", (await ALLOCATIONS.after(connection, events)).values())
 
 
-_SELECT = "SELECT summary::text AS summary, recorded_at, actor FROM allocation "
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """An allocation that was applied; ``summary`` is the JSON of what it came to."""
+
+    allocation_id: str
+    summary: str
+    recorded_at: datetime
+    actor: str
+
+    @property
+    def stream(self) -> str:
+        return stream_of(self.allocation_id)
+
+    def shown(self) -> dict[str, object]:
+        """As callers see it."""
+        return {**orjson.loads(self.summary), "recorded_at": self.recorded_at, "actor": self.actor}
 
 
-async def find(connection: AsyncConnection, allocation_id: str) -> dict[str, object] | None:
+def _begin(event: StoredEvent) -> Applied:
+    fact = event.fact
+    assert isinstance(fact, AllocationApplied)  # the only event of an allocation's stream
+    summary = orjson.dumps(summary_of(fact)).decode()
+    return Applied(fact.allocation_id, summary, event.recorded_at, event.actor)
+
+
+ALLOCATIONS = Fold(_begin, lambda applied, _: applied, readers(AllocationApplied))
+
+_SELECT = "SELECT allocation_id, summary::text AS summary, recorded_at, actor FROM allocation "
+
+
+async def find(connection: AsyncConnection, allocation_id: str) -> Applied | None:
     """An allocation that was applied."""
     rows = await connection.execute(text(_SELECT + "WHERE allocation_id = :id"), {"id": allocation_id})
     row = rows.first()
-    return None if row is None else _shown(row)
+    return None if row is None else Applied(**row._mapping)
 
 
-async def listed(connection: AsyncConnection, after: str, limit: int) -> list[dict[str, object]]:
+async def listed(connection: AsyncConnection, after: str, limit: int) -> list[Applied]:
     """Allocations in the order in which they were asked for beyond a place."""
     rows = await connection.execute(
         text(_SELECT + "WHERE allocation_id > :after ORDER BY allocation_id LIMIT :limit"),
         {"after": after, "limit": limit},
     )
-    return [_shown(row) for row in rows]
-
-
-def _shown(row: Row[Any]) -> dict[str, object]:
-    return {**orjson.loads(row.summary), "recorded_at": row.recorded_at, "actor": row.actor}
+    return [Applied(**row._mapping) for row in rows]
 
 
 async def consult(connection: AsyncConnection, commands: Sequence[ApplyAllocation]) -> Ground:

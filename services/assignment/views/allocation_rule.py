@@ -1,13 +1,15 @@
 """Table ``allocation_rule``: the lists of rules by effective date = ``GET /v1/allocation-rules``."""
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 
 import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assignment.domain.allocation_rule import (
+    STREAM,
     AllocationRules,
     AllocationRulesSet,
     SetAllocationRules,
@@ -15,14 +17,8 @@ from services.assignment.domain.allocation_rule import (
     shown,
 )
 from services.assignment.views import manager
+from shared.infrastructure.fold import Fold, put, readers
 from shared.kernel.event import StoredEvent
-
-_PUT = text(
-    "INSERT INTO allocation_rule (effective_from, rules, recorded_at, actor) "
-    "VALUES (:effective_from, :rules, :recorded_at, :actor) "
-    "ON CONFLICT (effective_from) DO UPDATE "
-    "SET rules = excluded.rules, recorded_at = excluded.recorded_at, actor = excluded.actor"
-)
 
 
 class AllocationRuleView:
@@ -31,16 +27,37 @@ class AllocationRuleView:
     tables = ("allocation_rule",)
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        for event in events:
-            fact = event.fact
-            if isinstance(fact, AllocationRulesSet):
-                values = {
-                    "effective_from": fact.effective_from,
-                    "rules": orjson.dumps(shown(fact)).decode(),
-                    "recorded_at": event.recorded_at,
-                    "actor": event.actor,
-                }
-                await connection.execute(_PUT, values)
+        for lists in (await RULE_LISTS.after(connection, events)).values():
+            await put(connection, "allocation_rule", lists.values())
+
+
+@dataclass(frozen=True, slots=True)
+class RuleList:
+    """The list in force from a day on; ``rules`` is its JSON."""
+
+    effective_from: date
+    rules: str
+    recorded_at: datetime
+    actor: str
+
+    def shown(self) -> dict[str, object]:
+        """As callers see it."""
+        return {**asdict(self), "rules": orjson.Fragment(self.rules)}
+
+
+RuleLists = Mapping[date, RuleList]
+"""The lists by effective date, the last word for each."""
+
+
+def _set(lists: RuleLists, event: StoredEvent) -> RuleLists:
+    fact = event.fact
+    assert isinstance(fact, AllocationRulesSet)  # the only event of the stream
+    rules = orjson.dumps(shown(fact)).decode()
+    known = RuleList(fact.effective_from, rules, event.recorded_at, event.actor)
+    return {**lists, fact.effective_from: known}
+
+
+RULE_LISTS: Fold[RuleLists] = Fold(lambda event: _set({}, event), _set, readers(AllocationRulesSet))
 
 
 async def consult(connection: AsyncConnection, commands: Sequence[SetAllocationRules]) -> frozenset[str]:
@@ -67,8 +84,13 @@ async def in_force(connection: AsyncConnection, day: date) -> AllocationRulesSet
     )
 
 
-async def listed(connection: AsyncConnection, after: date, limit: int) -> list[dict[str, object]]:
-    """The lists in order of their effective dates beyond a day."""
+async def listed(
+    connection: AsyncConnection, after: date, limit: int, as_of: date | None = None
+) -> list[RuleList]:
+    """The lists in order of their effective dates beyond a day; those that were set by the end of a day, if given."""
+    if as_of is not None:
+        lists = (await RULE_LISTS.as_of(connection, [STREAM], as_of)).get(STREAM, {})
+        return [lists[day] for day in sorted(lists) if day > after][:limit]
     rows = await connection.execute(
         text(
             "SELECT effective_from, rules::text AS rules, recorded_at, actor FROM allocation_rule "
@@ -76,4 +98,4 @@ async def listed(connection: AsyncConnection, after: date, limit: int) -> list[d
         ),
         {"after": after, "limit": limit},
     )
-    return [{**row._mapping, "rules": orjson.Fragment(row.rules)} for row in rows]
+    return [RuleList(**row._mapping) for row in rows]

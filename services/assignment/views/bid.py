@@ -3,9 +3,10 @@
 A bid is opened here and nowhere else: for whoever made it, and for the office once the tender is closed.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -35,13 +36,12 @@ from shared.kernel.money import format_money
 
 @dataclass(frozen=True, slots=True)
 class Bid:
-    """A bid, opened; the profit in minor units a year. ``number`` tells which was made earlier."""
+    """A bid, opened; the profit in minor units a year."""
 
     manager_id: str
     committed_profit: int
     plan: str
     bid_at: datetime
-    number: int
 
     def shown(self) -> dict[str, object]:
         """As those see it who may."""
@@ -53,27 +53,48 @@ class Bid:
         }
 
 
-async def opened_bids(
-    connection: AsyncConnection, tender_id: str, now: datetime, reader: str | None
-) -> list[Bid]:
-    """The bids that may be read at a moment, the earlier first: the own one of a ``reader`` at any time, those of all
-    for no reader in particular once the tender is closed to bids."""
+class SealedBid(NamedTuple):
+    """A bid that stands. ``number`` tells which was made earlier; it is sealed until ``closes_at``."""
+
+    manager_id: str
+    number: int
+    bid_at: datetime
+    sealed: str
+    closes_at: datetime
+
+
+async def standing_bids(connection: AsyncConnection, tender_id: str) -> list[SealedBid]:
+    """The bids for a tender that stand now."""
     rows = await connection.execute(
         text(
-            "SELECT bid.manager_id, number, bid_at, sealed FROM bid JOIN tender USING (tender_id) "
-            "WHERE tender_id = :tender_id "
-            "AND (bid.manager_id = :reader OR cast(:reader AS text) IS NULL AND closes_at <= :now) ORDER BY number"
+            "SELECT bid.manager_id, number, bid_at, sealed, closes_at FROM bid JOIN tender USING (tender_id) "
+            "WHERE tender_id = :tender_id"
         ),
-        {"tender_id": tender_id, "now": now, "reader": reader},
+        {"tender_id": tender_id},
     )
-    found = rows.all()
+    return [SealedBid._make(row) for row in rows]
+
+
+async def opened_bids(
+    connection: AsyncConnection,
+    tender_id: str,
+    bids: Iterable[SealedBid],
+    now: datetime,
+    reader: str | None,
+) -> list[Bid]:
+    """Those of a tender's bids that may be read at a moment, the earlier first: the own one of a ``reader`` at any
+    time, those of all for no reader in particular once the tender is closed to bids."""
+    found = sorted(
+        (one for one in bids if one.manager_id == reader or (reader is None and one.closes_at <= now)),
+        key=lambda one: one.number,
+    )
     owner = f"tender-{tender_id}"
     keys = await keys_of(connection, [owner]) if found else {}
-    bids = []
-    for row in found:
-        data = unseal(keys[owner], owner, row.sealed)
-        bids.append(Bid(row.manager_id, int(data["committed_profit"]), data["plan"], row.bid_at, row.number))
-    return bids
+    opened = []
+    for one in found:
+        data = unseal(keys[owner], owner, one.sealed)
+        opened.append(Bid(one.manager_id, int(data["committed_profit"]), data["plan"], one.bid_at))
+    return opened
 
 
 async def standings_on(
@@ -125,7 +146,8 @@ async def _with_bids(
     connection: AsyncConnection, command: ProposeAward | CloseWithoutAward, consulted: Consulted
 ) -> Consulted:
     """The bids of a tender, if it is closed, with what is to be known of those who made them."""
-    bids = await opened_bids(connection, command.tender_id, consulted.now, None)
+    standing = await standing_bids(connection, command.tender_id)
+    bids = await opened_bids(connection, command.tender_id, standing, consulted.now, None)
     bidders = [bid.manager_id for bid in bids]
     customers = await _customers(connection, command.tender_id)
     carried = await burdens(connection, bidders, [], consulted.policy, command.today)

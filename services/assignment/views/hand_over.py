@@ -2,9 +2,9 @@
 ``/v1/hand-overs/{hand_over_id}``."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import text
@@ -36,21 +36,14 @@ from services.assignment.views.policy import policies
 from services.assignment.views.portfolio import burdens
 from services.assignment.views.proposal import waiting_for
 from shared.contracts.assignment import HandOverCompleted
+from shared.infrastructure.database import driver_of
+from shared.infrastructure.fold import Fold, put, readers
 from shared.kernel.event import StoredEvent
 
-_PLAN = text(
-    "INSERT INTO hand_over (hand_over_id, manager_id, ground, effective_from, team_id, items, successor_ids, "
-    "planned_by, planned_at, status, complaint_ids) VALUES (:hand_over_id, :manager_id, :ground, :effective_from, "
-    ":team_id, :items, :successor_ids, :planned_by, :planned_at, 'planned', '{}')"
-)
-_ACKNOWLEDGE = text(
-    "INSERT INTO acknowledgement (hand_over_id, manager_id, acknowledged_at) "
-    "VALUES (:hand_over_id, :manager_id, :acknowledged_at)"
-)
-_END = text(
-    "UPDATE hand_over SET status = :status, ended_at = :ended_at, ended_by = :ended_by, reason = :reason, "
-    "complaint_ids = :complaint_ids WHERE hand_over_id = :hand_over_id"
-)
+_ACKNOWLEDGE = """
+    INSERT INTO acknowledgement (hand_over_id, manager_id, acknowledged_at) VALUES ($1, $2, $3)
+    ON CONFLICT (hand_over_id, manager_id) DO NOTHING
+"""
 
 
 class HandOverView:
@@ -59,30 +52,16 @@ class HandOverView:
     tables = ("hand_over", "acknowledgement")
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        for event in events:
-            match event.fact:
-                case HandOverPlanned() as fact:
-                    await connection.execute(_PLAN, _planned(event, fact))
-                case HandOverAcknowledged() as fact:
-                    values: dict[str, object] = {
-                        "hand_over_id": fact.hand_over_id,
-                        "manager_id": fact.acknowledged_by,
-                        "acknowledged_at": event.recorded_at,
-                    }
-                    await connection.execute(_ACKNOWLEDGE, values)
-                case HandOverCompleted() | HandOverCancelled() as fact:
-                    await connection.execute(_END, _ended(event, fact))
-
-
-def _planned(event: StoredEvent, fact: HandOverPlanned) -> dict[str, object]:
-    items = [item.model_dump(mode="json", exclude={"before"}) for item in fact.items]
-    return {
-        **fact.model_dump(include={"hand_over_id", "manager_id", "effective_from", "team_id", "planned_by"}),
-        "ground": fact.ground.value,
-        "items": orjson.dumps(items).decode(),
-        "successor_ids": sorted({item.successor_id for item in fact.items}),
-        "planned_at": event.recorded_at,
-    }
+        states = (await HAND_OVERS.after(connection, events)).values()
+        await put(connection, "hand_over", [one.hand_over for one in states])
+        acknowledged = [
+            (one.hand_over.hand_over_id, manager_id, moment)
+            for one in states
+            for manager_id, moment in one.acknowledged.items()
+        ]
+        if acknowledged:
+            driver = await driver_of(connection)
+            await driver.executemany(_ACKNOWLEDGE, acknowledged)
 
 
 def shown_plan(fact: HandOverPlanned) -> dict[str, object]:
@@ -101,18 +80,6 @@ def _items(planned: Sequence[Mapping[str, Any]]) -> list[dict[str, object]]:
     ]
 
 
-def _ended(event: StoredEvent, fact: HandOverCompleted | HandOverCancelled) -> dict[str, object]:
-    values = {
-        "hand_over_id": fact.hand_over_id,
-        "ended_at": event.recorded_at,
-        "ended_by": event.actor,
-    }
-    if isinstance(fact, HandOverCompleted):
-        complaint_ids = list(fact.complaint_ids)
-        return {**values, "status": Status.COMPLETED.value, "reason": None, "complaint_ids": complaint_ids}
-    return {**values, "status": Status.CANCELLED.value, "reason": fact.reason, "complaint_ids": []}
-
-
 @dataclass(frozen=True, slots=True)
 class HandOver:
     """A hand-over as it stands; ``items`` is the JSON of them."""
@@ -126,11 +93,11 @@ class HandOver:
     successor_ids: list[str]
     planned_by: str
     planned_at: datetime
-    status: str
-    ended_at: datetime | None
-    ended_by: str | None
-    reason: str | None
-    complaint_ids: list[str]
+    status: str = Status.PLANNED.value
+    ended_at: datetime | None = None
+    ended_by: str | None = None
+    reason: str | None = None
+    complaint_ids: list[str] = field(default_factory=list)
 
     @property
     def stream(self) -> str:
@@ -160,6 +127,51 @@ class HandOver:
         }
 
 
+class HandingOver(NamedTuple):
+    """A hand-over, and who acknowledged it when."""
+
+    hand_over: HandOver
+    acknowledged: Mapping[str, datetime]
+
+
+def _begin(event: StoredEvent) -> HandingOver:
+    fact = event.fact
+    assert isinstance(fact, HandOverPlanned)  # what the stream of a hand-over begins with
+    items = [item.model_dump(mode="json", exclude={"before"}) for item in fact.items]
+    hand_over = HandOver(
+        hand_over_id=fact.hand_over_id,
+        manager_id=fact.manager_id,
+        ground=fact.ground.value,
+        effective_from=fact.effective_from,
+        team_id=fact.team_id,
+        items=orjson.dumps(items).decode(),
+        successor_ids=sorted({item.successor_id for item in fact.items}),
+        planned_by=fact.planned_by,
+        planned_at=event.recorded_at,
+    )
+    return HandingOver(hand_over, {})
+
+
+def _evolve(state: HandingOver, event: StoredEvent) -> HandingOver:
+    hand_over, acknowledged = state
+    fact = event.fact
+    if isinstance(fact, HandOverAcknowledged):
+        return HandingOver(hand_over, {**acknowledged, fact.acknowledged_by: event.recorded_at})
+    ended = replace(hand_over, ended_at=event.recorded_at, ended_by=event.actor)
+    if isinstance(fact, HandOverCompleted):
+        ended = replace(ended, status=Status.COMPLETED.value, complaint_ids=list(fact.complaint_ids))
+    else:
+        assert isinstance(fact, HandOverCancelled)  # the other way to end one
+        ended = replace(ended, status=Status.CANCELLED.value, reason=fact.reason)
+    return HandingOver(ended, acknowledged)
+
+
+HAND_OVERS = Fold(
+    _begin,
+    _evolve,
+    readers(HandOverPlanned, HandOverAcknowledged, HandOverCompleted, HandOverCancelled),
+)
+
 _HAND_OVERS = """
     SELECT hand_over_id, manager_id, ground, effective_from, team_id, items::text AS items, successor_ids, planned_by,
            planned_at, status, ended_at, ended_by, reason, complaint_ids
@@ -182,15 +194,20 @@ async def find(connection: AsyncConnection, hand_over_id: str, party: str | None
 async def listed(
     connection: AsyncConnection,
     party: str | None,
-    after: str,
-    limit: int,
-    *,
     status: str | None,
     manager_id: str | None,
+    after: str,
+    limit: int,
 ) -> list[HandOver]:
     """Hand-overs in the order in which they were planned beyond a place; all, or of a status, or of a manager."""
     values = {"party": party, "after": after, "limit": limit, "status": status, "manager_id": manager_id}
     return [HandOver(**row._mapping) for row in await connection.execute(_LISTED, values)]
+
+
+async def as_of(connection: AsyncConnection, day: date, streams: Collection[str]) -> dict[str, HandOver]:
+    """The hand-overs of these streams as they were at the end of a day."""
+    states = await HAND_OVERS.as_of(connection, streams, day)
+    return {stream: state.hand_over for stream, state in states.items()}
 
 
 async def acknowledgements(connection: AsyncConnection, hand_over_id: str) -> dict[str, datetime]:

@@ -1,15 +1,15 @@
 """Table ``policy``: every policy that was set, in order = ``GET /v1/policies``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.assignment.domain.policy import Policies, PolicySet, PolicyTerms
+from services.assignment.domain.policy import STREAM, Policies, PolicySet, PolicyTerms
 from shared.infrastructure.database import driver_of
+from shared.infrastructure.fold import Fold, put, readers
 from shared.kernel.event import StoredEvent
-
-_PUT = text("INSERT INTO policy (number, effective_from, terms) VALUES (:number, :effective_from, :terms)")
 
 
 class PolicyView:
@@ -18,16 +18,38 @@ class PolicyView:
     tables = ("policy",)
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        for event in events:
-            fact = event.fact
-            if isinstance(fact, PolicySet):
-                terms = fact.model_dump_json(include=set(PolicyTerms.model_fields), exclude_none=True)
-                values = {"number": event.version, "effective_from": fact.effective_from, "terms": terms}
-                await connection.execute(_PUT, values)
+        for changes in (await POLICY_CHANGES.after(connection, events)).values():
+            await put(connection, "policy", changes)
 
 
-async def policies(connection: AsyncConnection) -> Policies:
-    """All policies, as the rules want them."""
+@dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """The terms set from a day on, as JSON; ``number`` is the policy stream's version."""
+
+    number: int
+    effective_from: date
+    terms: str
+
+
+def _set(changes: Sequence[PolicyChange], event: StoredEvent) -> Sequence[PolicyChange]:
+    fact = event.fact
+    assert isinstance(fact, PolicySet)  # the only event of the stream
+    terms = fact.model_dump_json(include=set(PolicyTerms.model_fields), exclude_none=True)
+    return [*changes, PolicyChange(event.version, fact.effective_from, terms)]
+
+
+POLICY_CHANGES: Fold[Sequence[PolicyChange]] = Fold(lambda event: _set((), event), _set, readers(PolicySet))
+
+
+async def policies(connection: AsyncConnection, as_of: date | None = None) -> Policies:
+    """All policies, as the rules want them; with a day, as they were set by its end."""
+    if as_of is not None:
+        changes = (await POLICY_CHANGES.as_of(connection, [STREAM], as_of)).get(STREAM, ())
+        return _read((one.effective_from, one.terms) for one in changes)
     driver = await driver_of(connection)
     rows = await driver.fetch("SELECT effective_from, terms::text FROM policy ORDER BY number")
-    return Policies.of([(day, PolicyTerms.model_validate_json(terms)) for day, terms in rows])
+    return _read(rows)
+
+
+def _read(changes: Iterable[tuple[date, str]]) -> Policies:
+    return Policies.of([(day, PolicyTerms.model_validate_json(terms)) for day, terms in changes])

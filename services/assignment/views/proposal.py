@@ -1,8 +1,8 @@
 """Table ``proposal``: proposals and what became of them = ``GET /v1/proposals``."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
 
 import orjson
 from sqlalchemy import text
@@ -17,20 +17,12 @@ from services.assignment.domain.proposal import (
     ProposalApproved,
     ProposalRejected,
     Propose,
+    read_assignment_proposed,
     stream_of,
 )
 from services.assignment.views import manager
+from shared.infrastructure.fold import Fold, put, readers
 from shared.kernel.event import StoredEvent
-
-_OPEN = text(
-    "INSERT INTO proposal (proposal_id, key, kind, content, status, proposed_by, proposed_at) "
-    "VALUES (:proposal_id, :key, :kind, :content, 'open', :proposed_by, :proposed_at)"
-)
-_CLOSE = text(
-    "UPDATE proposal "
-    "SET status = :status, decided_by = :decided_by, decided_at = :decided_at, reason = :reason "
-    "WHERE proposal_id = :proposal_id"
-)
 
 
 class ProposalView:
@@ -39,34 +31,7 @@ class ProposalView:
     tables = ("proposal",)
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        for event in events:
-            fact = event.fact
-            if isinstance(fact, ChangeProposed):
-                await connection.execute(_OPEN, _opened(event, fact))
-            elif isinstance(fact, ProposalApproved | ProposalRejected):
-                await connection.execute(_CLOSE, decision(event, fact))
-
-
-def _opened(event: StoredEvent, fact: ChangeProposed) -> dict[str, object]:
-    return {
-        "proposal_id": fact.proposal_id,
-        "key": fact.key,
-        "kind": fact.kind,
-        "content": orjson.dumps(fact.content).decode(),
-        "proposed_by": fact.proposed_by,
-        "proposed_at": event.recorded_at,
-    }
-
-
-def decision(event: StoredEvent, fact: ProposalApproved | ProposalRejected) -> dict[str, object]:
-    """What a decision changes of a proposal."""
-    return {
-        "proposal_id": fact.proposal_id,
-        "status": "approved" if isinstance(fact, ProposalApproved) else "rejected",
-        "decided_by": fact.decided_by,
-        "decided_at": event.recorded_at,
-        "reason": fact.reason,
-    }
+        await put(connection, "proposal", (await PROPOSALS.after(connection, events)).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +45,9 @@ class Proposal:
     status: str
     proposed_by: str
     proposed_at: datetime
-    decided_by: str | None
-    decided_at: datetime | None
-    reason: str | None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    reason: str | None = None
 
     @property
     def stream(self) -> str:
@@ -94,6 +59,42 @@ class Proposal:
         del values["key"]
         return {**values, "content": orjson.Fragment(self.content)}
 
+
+def _begin(event: StoredEvent) -> Proposal:
+    fact = event.fact
+    assert isinstance(fact, ChangeProposed)  # what the stream of a proposal begins with
+    return Proposal(
+        proposal_id=fact.proposal_id,
+        key=fact.key,
+        kind=fact.kind.value,
+        content=orjson.dumps(fact.content).decode(),
+        status="open",
+        proposed_by=fact.proposed_by,
+        proposed_at=event.recorded_at,
+    )
+
+
+def decided(proposal: Proposal, event: StoredEvent) -> Proposal:
+    """A proposal after the decision on it."""
+    fact = event.fact
+    assert isinstance(fact, ProposalApproved | ProposalRejected)  # the only ways to decide
+    return replace(
+        proposal,
+        status="approved" if isinstance(fact, ProposalApproved) else "rejected",
+        decided_by=fact.decided_by,
+        decided_at=event.recorded_at,
+        reason=fact.reason,
+    )
+
+
+PROPOSALS = Fold(
+    _begin,
+    decided,
+    {
+        **readers(ChangeProposed, ProposalApproved, ProposalRejected),
+        "AssignmentProposed": read_assignment_proposed,
+    },
+)
 
 _SELECT = """
     SELECT proposal_id, key, kind, content::text AS content, status, proposed_by, proposed_at,
@@ -121,6 +122,18 @@ async def waiting_for(connection: AsyncConnection, keys: Sequence[str]) -> list[
     return [Open(row.proposal_id, Kind(row.kind), row.key, orjson.loads(row.content)) for row in rows]
 
 
+async def waiting_on(connection: AsyncConnection, key: str, day: date | None) -> str | None:
+    """The id of what is proposed and not decided on for an aggregate, now or at the end of a day."""
+    if day is None:
+        return next((one.proposal_id for one in await waiting_for(connection, [key])), None)
+    rows = await connection.execute(
+        text("SELECT proposal_id FROM proposal WHERE key = :key ORDER BY proposal_id"), {"key": key}
+    )
+    streams = [stream_of(key, proposal_id) for proposal_id in rows.scalars()]
+    then = await PROPOSALS.as_of(connection, streams, day)
+    return next((one.proposal_id for one in then.values() if one.status == "open"), None)
+
+
 async def find(connection: AsyncConnection, proposal_id: str) -> Proposal | None:
     """A proposal."""
     rows = await connection.execute(text(_SELECT + " WHERE proposal_id = :id"), {"id": proposal_id})
@@ -129,7 +142,7 @@ async def find(connection: AsyncConnection, proposal_id: str) -> Proposal | None
 
 
 async def listed(
-    connection: AsyncConnection, after: str, limit: int, status: str | None, kind: str | None
+    connection: AsyncConnection, status: str | None, kind: str | None, after: str, limit: int
 ) -> list[Proposal]:
     """Proposals in the order in which they were made beyond a place; all, or those of a status or kind."""
     rows = await connection.execute(

@@ -1,8 +1,9 @@
 """Tables ``tender`` and, read in ``bid.py``, ``bid``: tenders = ``GET /v1/tenders``, ``/v1/tenders/{tender_id}``."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,27 +17,29 @@ from services.assignment.domain.tender import (
     TenderClosedWithoutAward,
     TenderOpened,
 )
-from services.assignment.views.bid import standings_on
+from services.assignment.views.bid import SealedBid, standings_on
 from services.assignment.views.policy import policies
 from shared.contracts.assignment import TenderAwarded
-from shared.kernel.event import Fact, StoredEvent
+from shared.infrastructure.database import copy, driver_of
+from shared.infrastructure.fold import Fold, put, readers
+from shared.kernel.event import StoredEvent
 from shared.kernel.money import format_money
 
-_OPEN = text(
-    "INSERT INTO tender (tender_id, customer_ids, baseline_profit, closes_at, lowest_grade, lowest_rank, "
-    "effective_from, opened_by, opened_at, status) VALUES (:tender_id, :customer_ids, :baseline_profit, :closes_at, "
-    ":lowest_grade, :lowest_rank, :effective_from, :opened_by, :opened_at, 'open')"
-)
-_BID = text(
-    "INSERT INTO bid (tender_id, manager_id, number, bid_at, sealed) "
-    "VALUES (:tender_id, :manager_id, :number, :bid_at, :sealed) ON CONFLICT (tender_id, manager_id) "
-    "DO UPDATE SET number = excluded.number, bid_at = excluded.bid_at, sealed = excluded.sealed"
-)
-_WITHDRAW = text("DELETE FROM bid WHERE tender_id = :tender_id AND manager_id = :manager_id")
-_END = text(
-    "UPDATE tender SET status = :status, ended_at = :ended_at, manager_id = :manager_id, reason = :reason, "
-    "committed_profit = :committed_profit, effective_from = coalesce(:effective_from, effective_from) "
-    "WHERE tender_id = :tender_id"
+_COLUMNS = (
+    "tender_id",
+    "customer_ids",
+    "baseline_profit",
+    "closes_at",
+    "lowest_grade",
+    "lowest_rank",
+    "effective_from",
+    "opened_by",
+    "opened_at",
+    "status",
+    "ended_at",
+    "manager_id",
+    "committed_profit",
+    "reason",
 )
 
 
@@ -46,39 +49,19 @@ class TenderView:
     tables = ("tender", "bid")
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        for event in events:
-            match event.fact:
-                case TenderOpened() as fact:
-                    values = fact.model_dump(exclude={"baseline_profit", "business_date"})
-                    values["baseline_profit"] = fact.baseline_profit  # in minor units
-                    values |= {"customer_ids": list(fact.customer_ids), "lowest_rank": fact.lowest_grade.rank}
-                    values |= {"opened_by": event.actor, "opened_at": event.recorded_at}
-                    await connection.execute(_OPEN, values)
-                case BidMade() as fact:
-                    values = fact.model_dump(exclude={"business_date"})
-                    values |= {"number": event.version, "bid_at": event.recorded_at}
-                    await connection.execute(_BID, values)
-                case BidWithdrawn() as fact:
-                    values = {"tender_id": fact.tender_id, "manager_id": fact.manager_id}
-                    await connection.execute(_WITHDRAW, values)
-                case TenderAwarded() | TenderClosedWithoutAward() | TenderCancelled() as fact:
-                    values = {"tender_id": fact.tender_id, "ended_at": event.recorded_at, **_ending(fact)}
-                    await connection.execute(_END, values)
-
-
-def _ending(fact: Fact) -> dict[str, object]:
-    """What the end of a tender changes of it."""
-    nothing = dict.fromkeys(("manager_id", "committed_profit", "effective_from", "reason"))
-    match fact:
-        case TenderAwarded():
-            named = {
-                name: getattr(fact, name) for name in ("manager_id", "committed_profit", "effective_from")
-            }
-            return {**nothing, **named, "status": "awarded"}
-        case TenderCancelled():
-            return {**nothing, "status": "cancelled", "reason": fact.reason}
-        case _:
-            return {**nothing, "status": "not-awarded"}
+        states = (await TENDERS.after(connection, events)).values()
+        if not states:
+            return
+        await put(connection, "tender", [one.tender for one in states], _COLUMNS)
+        driver = await driver_of(connection)
+        tender_ids = [one.tender.tender_id for one in states]
+        await driver.execute("DELETE FROM bid WHERE tender_id = ANY($1)", tender_ids)
+        bids = [
+            (one.tender.tender_id, bid.manager_id, bid.number, bid.bid_at, bid.sealed)
+            for one in states
+            for bid in one.bids.values()
+        ]
+        await copy(connection, "bid", ("tender_id", "manager_id", "number", "bid_at", "sealed"), bids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +74,24 @@ class Tender:
     baseline_profit: int
     closes_at: datetime
     lowest_grade: str
+    lowest_rank: int
     effective_from: date | None
     opened_by: str
     opened_at: datetime
-    bids: int
-    manager_id: str | None
-    committed_profit: int | None
-    ended_at: datetime | None
-    reason: str | None
+    bids: int = 0
+    manager_id: str | None = None
+    committed_profit: int | None = None
+    ended_at: datetime | None = None
+    reason: str | None = None
 
     @property
     def stream(self) -> str:
         return f"tender-{self.tender_id}"
+
+    def at(self, now: datetime) -> "Tender":
+        """The same at a moment, from which on it may be closed to bids."""
+        closed = self.status == "open" and self.closes_at <= now
+        return replace(self, status="closed") if closed else self
 
     def shown(self, *, figures: bool) -> dict[str, object]:
         """As callers see it; what the winner committed to with ``figures`` only."""
@@ -125,6 +114,65 @@ class Tender:
             "ended_at": self.ended_at,
             "reason": self.reason,
         }
+
+
+class Tendering(NamedTuple):
+    """A tender, and the bids that stand, by manager."""
+
+    tender: Tender
+    bids: Mapping[str, SealedBid]
+
+
+def _begin(event: StoredEvent) -> Tendering:
+    fact = event.fact
+    assert isinstance(fact, TenderOpened)  # what the stream of a tender begins with
+    tender = Tender(
+        tender_id=fact.tender_id,
+        status="open",
+        customer_ids=list(fact.customer_ids),
+        baseline_profit=fact.baseline_profit,
+        closes_at=fact.closes_at,
+        lowest_grade=fact.lowest_grade.value,
+        lowest_rank=fact.lowest_grade.rank,
+        effective_from=fact.effective_from,
+        opened_by=event.actor,
+        opened_at=event.recorded_at,
+    )
+    return Tendering(tender, {})
+
+
+def _evolve(state: Tendering, event: StoredEvent) -> Tendering:
+    tender, fact = state.tender, event.fact
+    match fact:
+        case BidMade():
+            bid = SealedBid(fact.manager_id, event.version, event.recorded_at, fact.sealed, tender.closes_at)
+            return _with_bids(tender, {**state.bids, fact.manager_id: bid})
+        case BidWithdrawn():
+            return _with_bids(tender, {one: bid for one, bid in state.bids.items() if one != fact.manager_id})
+        case TenderAwarded():
+            tender = replace(
+                tender,
+                status="awarded",
+                manager_id=fact.manager_id,
+                committed_profit=fact.committed_profit,
+                effective_from=fact.effective_from,
+            )
+        case TenderCancelled():
+            tender = replace(tender, status="cancelled", reason=fact.reason)
+        case _:
+            tender = replace(tender, status="not-awarded")
+    return Tendering(replace(tender, ended_at=event.recorded_at), state.bids)
+
+
+def _with_bids(tender: Tender, bids: Mapping[str, SealedBid]) -> Tendering:
+    return Tendering(replace(tender, bids=len(bids)), bids)
+
+
+TENDERS = Fold(
+    _begin,
+    _evolve,
+    readers(TenderOpened, BidMade, BidWithdrawn, TenderAwarded, TenderClosedWithoutAward, TenderCancelled),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,19 +228,23 @@ def _values(sight: Sight) -> dict[str, object]:
     }
 
 
-def _tender(row: Mapping[str, object]) -> Tender:
-    return Tender(**{name: value for name, value in row.items() if name != "lowest_rank"})  # type: ignore[arg-type]
-
-
 async def find(connection: AsyncConnection, tender_id: str, sight: Sight) -> Tender | None:
     """A tender that is there to be seen."""
     row = (await connection.execute(_FIND, {**_values(sight), "tender_id": tender_id})).first()
-    return _tender(dict(row._mapping)) if row else None
+    return Tender(**row._mapping) if row else None
 
 
 async def listed(
-    connection: AsyncConnection, sight: Sight, after: str, limit: int, status: str | None
+    connection: AsyncConnection, sight: Sight, status: str | None, after: str, limit: int
 ) -> list[Tender]:
     """Tenders that are there to be seen, in the order in which they were opened, beyond a place."""
     values = {**_values(sight), "after": after, "limit": limit, "status": status}
-    return [_tender(dict(row._mapping)) for row in await connection.execute(_LISTED, values)]
+    return [Tender(**row._mapping) for row in await connection.execute(_LISTED, values)]
+
+
+async def as_of(
+    connection: AsyncConnection, day: date, moment: datetime, streams: Collection[str]
+) -> dict[str, Tender]:
+    """The tenders of these streams as they were on a day, at its last moment."""
+    states = await TENDERS.as_of(connection, streams, day)
+    return {stream: state.tender.at(moment) for stream, state in states.items()}

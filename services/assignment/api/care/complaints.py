@@ -1,15 +1,17 @@
 """Complaints of customers: who is to answer them, by when, and whether the customer is satisfied."""
 
-from collections.abc import Callable
-from datetime import date
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import uuid_utils
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import StrictBool
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from services.assignment.api.access import Assigner
+from services.assignment.api.past import Past, PastDay, one_page, state_as_of
 from services.assignment.api.record import (
     OFFICE,
     Carer,
@@ -30,7 +32,7 @@ from services.assignment.domain.care.complaint import (
 )
 from services.assignment.domain.record import Note
 from services.assignment.views.care import complaint as complaint_view
-from services.assignment.views.care.complaint import Complaint, Wanted
+from services.assignment.views.care.complaint import COMPLAINTS, Complaint, Wanted
 from shared.contracts import assignment as contract
 from shared.contracts.types import BusinessDate, CentreId, Contract, Id
 from shared.infrastructure.auth import Principal
@@ -38,7 +40,7 @@ from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import Accepted
 from shared.infrastructure.database import Database
 from shared.infrastructure.event_store import versions
-from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, etag, page_of
+from shared.infrastructure.http import Commands, Json, PageQuery, commands, etag, page_of
 from shared.kernel.errors import Unknown
 
 router = APIRouter(prefix="/v1", tags=["complaints"])
@@ -106,7 +108,7 @@ async def assign_complaint(
     desk: Annotated[Commands, Depends(commands)],
 ) -> Response:
     """Have a manager answer the complaint; it may go to another one until it is answered."""
-    found, _ = await _look(request.app.state.database, caller, complaint_id)
+    found = await _look(request.app.state.database, caller, complaint_id)
     command = AssignComplaint(
         complaint_id=complaint_id, customer_id=found.customer_id, today=today(), manager_id=body.manager_id
     )
@@ -125,7 +127,7 @@ async def answer_complaint(
     desk: Annotated[Commands, Depends(commands)],
 ) -> Response:
     """Answer the complaint, as the manager assigned or for them. The answer here is without the text."""
-    found, _ = await _look(request.app.state.database, caller, complaint_id)
+    found = await _look(request.app.state.database, caller, complaint_id)
     command = AnswerComplaint(
         complaint_id=complaint_id,
         customer_id=found.customer_id,
@@ -151,7 +153,7 @@ async def confirm_complaint(
     desk: Annotated[Commands, Depends(commands)],
 ) -> Response:
     """Say what the customer thinks of the answer; not satisfied, it is open again with another deadline."""
-    found, _ = await _look(request.app.state.database, caller, complaint_id)
+    found = await _look(request.app.state.database, caller, complaint_id)
     command = ConfirmComplaint(
         complaint_id=complaint_id,
         customer_id=found.customer_id,
@@ -173,44 +175,69 @@ async def list_complaints(
     request: Request,
     page: PageQuery,
     caller: CareReader,
+    as_of: PastDay = None,
     status: Annotated[Status | None, Query(description="only complaints of this status")] = None,
     manager_id: Annotated[Id | None, Query(description="only those for this manager to answer")] = None,
     customer_id: Annotated[Id | None, Query(description="only those of this customer")] = None,
     overdue: Annotated[bool | None, Query(description="only those unanswered beyond their deadline")] = None,
 ) -> Response:
-    """Complaints in the order in which they were recorded. A manager sees those to answer, and those of the
-    customers looked after today; texts are null for whom they are not."""
+    """Complaints in the order in which they were recorded, now or as of a day, by which `overdue` is judged. A manager
+    sees those to answer, and those of the customers looked after today; texts are null for whom they are not."""
     [after] = page.after(str) or ("",)
-    wanted = Wanted(today(), status, manager_id, customer_id, overdue)
+    own = reading_manager(caller)
+    wanted = Wanted(as_of or today(), status, manager_id, customer_id, overdue)
     async with request.app.state.database.snapshot() as connection:
-        found = await complaint_view.listed(connection, reading_manager(caller), wanted, after, page.limit)
-        items = await shown(connection, caller, found, _to_answer(caller))
-    following = encode_cursor(found[-1].complaint_id) if len(found) == page.limit else None
-    return Json(page_of(items, following))
+        look, past = partial(complaint_view.listed, connection, own, today(), wanted), None
+        if as_of is not None:
+            look = partial(complaint_view.listed, connection, own, today(), wanted.lasting)
+            past = Past(partial(COMPLAINTS.as_of, connection, day=as_of), wanted.fits)
+        found = await one_page(look, _place, after, page.limit, past)
+        items = await shown(connection, caller, found.rows, _to_answer(caller, found.present))
+    return Json(page_of(items, found.cursor))
+
+
+def _place(complaint: Complaint) -> str:
+    return complaint.complaint_id
 
 
 @router.get("/complaints/{complaint_id}")
-async def get_complaint(request: Request, complaint_id: Id, caller: CareReader) -> Response:
-    """One complaint, with its `ETag`."""
-    found, version = await _look(request.app.state.database, caller, complaint_id)
+async def get_complaint(
+    request: Request, complaint_id: Id, caller: CareReader, as_of: PastDay = None
+) -> Response:
+    """One complaint, now or as of a day, with its `ETag`."""
     async with request.app.state.database.snapshot() as connection:
-        [item] = await shown(connection, caller, [found], _to_answer(caller))
+        found = await _find(connection, caller, complaint_id)
+        version = (await versions(connection, [found.stream]))[found.stream]
+        concerns = _to_answer(caller, [found])
+        if as_of is not None:
+            missing = _no_complaint(complaint_id)
+            found = await state_as_of(connection, COMPLAINTS, found.stream, as_of, missing)
+        [item] = await shown(connection, caller, [found], concerns)
     return Json(item, headers={"ETag": etag(version)})
 
 
-def _to_answer(caller: Principal) -> Callable[[Complaint], bool]:
-    """Whether the caller is the manager who is to answer a complaint, and so must know what it says."""
-    return lambda complaint: caller.manager is not None and complaint.manager_id == caller.manager
+def _to_answer(caller: Principal, present: Sequence[Complaint]) -> Callable[[Complaint], bool]:
+    """Whether the caller is the manager who is to answer a complaint now, and so must know what it says."""
+    mine = {one.complaint_id for one in present if one.manager_id == caller.manager}
+    return lambda complaint: caller.manager is not None and complaint.complaint_id in mine
 
 
-async def _look(database: Database, caller: Principal, complaint_id: str) -> tuple[Complaint, int]:
-    """A complaint and its version; raises Unknown for one that is not there, or not the caller's to see."""
-    day: date = today()
-    async with database.snapshot() as connection:
-        found = await complaint_view.find(connection, complaint_id, reading_manager(caller), day)
-        if found is None:
-            raise Unknown(f"there is no complaint {complaint_id}")
-        return found, (await versions(connection, [found.stream]))[found.stream]
+async def _look(database: Database, caller: Principal, complaint_id: str) -> Complaint:
+    """A complaint; raises Unknown for one that is not there, or not the caller's to see."""
+    async with database.read() as connection:
+        return await _find(connection, caller, complaint_id)
+
+
+async def _find(connection: AsyncConnection, caller: Principal, complaint_id: str) -> Complaint:
+    """The same, in a snapshot that is there already."""
+    found = await complaint_view.find(connection, complaint_id, reading_manager(caller), today())
+    if found is None:
+        raise _no_complaint(complaint_id)
+    return found
+
+
+def _no_complaint(complaint_id: str) -> Unknown:
+    return Unknown(f"there is no complaint {complaint_id}")
 
 
 def _said(accepted: Accepted, public: type[Contract], status: Status) -> dict[str, Any]:

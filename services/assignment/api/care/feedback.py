@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import uuid_utils
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
+from services.assignment.api.past import Past, PastDay, of_status, one_page
 from services.assignment.api.record import (
     OFFICE,
     SEES_ALL,
@@ -21,11 +23,11 @@ from services.assignment.domain.care import feedback as feedbacks
 from services.assignment.domain.care.feedback import AnswerFeedback, GiveFeedback
 from services.assignment.domain.record import Note
 from services.assignment.views.care import feedback as feedback_view
-from services.assignment.views.care.feedback import Feedback, Scope
+from services.assignment.views.care.feedback import FEEDBACK, Feedback, Scope
 from shared.contracts.types import CentreId, Contract, Id, Text
 from shared.infrastructure.auth import Principal, Role, allow
 from shared.infrastructure.bank_time import today
-from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, page_of
+from shared.infrastructure.http import Commands, Json, PageQuery, commands, page_of
 from shared.kernel.errors import Unknown
 
 router = APIRouter(prefix="/v1/feedback", tags=["feedback"])
@@ -112,18 +114,26 @@ async def list_feedback(
     request: Request,
     page: PageQuery,
     caller: ManyReader,
+    as_of: PastDay = None,
     department_id: Annotated[Id | None, Query(description="only what this department got")] = None,
     status: Annotated[FeedbackStatus | None, Query(description="only feedback of this status")] = None,
 ) -> Response:
-    """Feedback in the order in which it was given: a manager's own, a department head's own department's, or
-    all. Texts about a customer are null for whom they are not."""
+    """Feedback in the order in which it was given, now or as of a day: a manager's own, a department head's own
+    department's, or all. Texts about a customer are null for whom they are not."""
     [after] = page.after(str) or ("",)
     scope = Scope(caller.has(*SEES_ALL), caller.manager, caller.department)
     async with request.app.state.database.snapshot() as connection:
-        found = await feedback_view.listed(connection, scope, department_id, status, after, page.limit)
-        items = await shown(connection, caller, found, _between(caller))
-    following = encode_cursor(found[-1].feedback_id) if len(found) == page.limit else None
-    return Json(page_of(items, following))
+        look, past = partial(feedback_view.listed, connection, scope, department_id, status), None
+        if as_of is not None:
+            look = partial(feedback_view.listed, connection, scope, department_id, None)
+            past = Past(partial(FEEDBACK.as_of, connection, day=as_of), of_status(status))
+        found = await one_page(look, _place, after, page.limit, past)
+        items = await shown(connection, caller, found.rows, _between(caller))
+    return Json(page_of(items, found.cursor))
+
+
+def _place(feedback: Feedback) -> str:
+    return feedback.feedback_id
 
 
 def _between(caller: Principal) -> Callable[[Feedback], bool]:

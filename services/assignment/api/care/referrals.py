@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any
 
 import uuid_utils
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
+from services.assignment.api.past import Past, PastDay, of_status, one_page
 from services.assignment.api.record import (
     SEES_ALL,
     ManyReader,
@@ -20,13 +22,13 @@ from services.assignment.domain.care import referral as referrals
 from services.assignment.domain.care.referral import CloseReferral, Outcome, ReferCustomer
 from services.assignment.domain.record import Note
 from services.assignment.views.care import referral as referral_view
-from services.assignment.views.care.referral import Referral, Scope, Wanted
+from services.assignment.views.care.referral import REFERRALS, Referral, Scope, Wanted
 from shared.contracts import assignment as contract
 from shared.contracts.types import Amount, BusinessDate, CentreId, Contract, Id
 from shared.infrastructure.auth import Principal, Role, allow
 from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import Accepted
-from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, page_of
+from shared.infrastructure.http import Commands, Json, PageQuery, commands, page_of
 from shared.kernel.errors import Unknown
 
 router = APIRouter(prefix="/v1", tags=["referrals"])
@@ -126,20 +128,28 @@ async def list_referrals(
     request: Request,
     page: PageQuery,
     caller: ManyReader,
+    as_of: PastDay = None,
     status: Annotated[ReferralStatus | None, Query(description="only referrals of this status")] = None,
     manager_id: Annotated[Id | None, Query(description="only those of this manager")] = None,
     department_id: Annotated[Id | None, Query(description="only those to this department")] = None,
 ) -> Response:
-    """Referrals in the order in which they were made: a manager's own and those of the customers looked after
-    today, a department head's own department's, or all. Texts are null for whom they are not."""
+    """Referrals in the order in which they were made, now or as of a day: a manager's own and those of the customers
+    looked after today, a department head's own department's, or all. Texts are null for whom they are not."""
     [after] = page.after(str) or ("",)
     scope = Scope(caller.has(*SEES_ALL), today(), caller.manager, caller.department)
     wanted = Wanted(status, manager_id, department_id)
     async with request.app.state.database.snapshot() as connection:
-        found = await referral_view.listed(connection, scope, wanted, after, page.limit)
-        items = await shown(connection, caller, found, _addressed_to(caller))
-    following = encode_cursor(found[-1].referral_id) if len(found) == page.limit else None
-    return Json(page_of(items, following))
+        look, past = partial(referral_view.listed, connection, scope, wanted), None
+        if as_of is not None:
+            look = partial(referral_view.listed, connection, scope, wanted.lasting)
+            past = Past(partial(REFERRALS.as_of, connection, day=as_of), of_status(status))
+        found = await one_page(look, _place, after, page.limit, past)
+        items = await shown(connection, caller, found.rows, _addressed_to(caller))
+    return Json(page_of(items, found.cursor))
+
+
+def _place(referral: Referral) -> str:
+    return referral.referral_id
 
 
 def _addressed_to(caller: Principal) -> Callable[[Referral], bool]:

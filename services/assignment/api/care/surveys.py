@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from services.assignment.api.access import Assigner, no_manager
+from services.assignment.api.past import PastDay
 from services.assignment.api.record import (
     CareReader,
     check_care,
@@ -70,12 +71,15 @@ def _recorded(accepted: Accepted) -> dict[str, Any]:
 
 
 @router.get("/customers/{customer_id}/surveys")
-async def list_surveys(request: Request, customer_id: Id, page: PageQuery, caller: CareReader) -> Response:
-    """A customer's surveys in the order in which they were recorded. A comment is null for whom it is not."""
+async def list_surveys(
+    request: Request, customer_id: Id, page: PageQuery, caller: CareReader, as_of: PastDay = None
+) -> Response:
+    """A customer's surveys in the order in which they were recorded; all, or until the end of a day. A comment is null
+    for whom it is not."""
     [after] = page.after(str) or ("",)
     async with request.app.state.database.snapshot() as connection:
         await check_cared_for(connection, reading_manager(caller), customer_id)
-        found = await survey_view.listed(connection, customer_id, after, page.limit)
+        found = await survey_view.listed(connection, customer_id, after, page.limit, as_of)
         items = await shown(connection, caller, found)
     return Json(page_of(items, encode_cursor(found[-1].survey_id) if len(found) == page.limit else None))
 

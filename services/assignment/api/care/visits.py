@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from services.assignment.api.access import no_manager
+from services.assignment.api.past import PastDay
 from services.assignment.api.record import (
     OFFICE,
     Carer,
@@ -71,12 +72,15 @@ async def make_visit(
 
 
 @router.get("/customers/{customer_id}/visits")
-async def list_visits(request: Request, customer_id: Id, page: PageQuery, caller: CareReader) -> Response:
-    """A customer's visits in the order in which they were recorded. A note is null for whom it is not."""
+async def list_visits(
+    request: Request, customer_id: Id, page: PageQuery, caller: CareReader, as_of: PastDay = None
+) -> Response:
+    """A customer's visits in the order in which they were recorded; all, or until the end of a day. A note is null for
+    whom it is not."""
     [after] = page.after(str) or ("",)
     async with request.app.state.database.snapshot() as connection:
         await check_cared_for(connection, reading_manager(caller), customer_id)
-        found = await visit_view.listed(connection, customer_id, after, page.limit)
+        found = await visit_view.listed(connection, customer_id, after, page.limit, as_of)
         items = await shown(connection, caller, found)
     return Json(page_of(items, encode_cursor(found[-1].visit_id) if len(found) == page.limit else None))
 
@@ -89,8 +93,8 @@ async def list_due_visits(
     manager_id: Annotated[Id | None, Query(description="only whom this manager answers for")] = None,
     by: Annotated[BusinessDate | None, Query(description="YYYY-MM-DD, today if left out")] = None,
 ) -> Response:
-    """Visits due by a day and not made, customer by customer, under the policy of that day. A manager
-    sees the own.
+    """Visits due by a day and not made by then, customer by customer, under the policy of that day and by the tiers
+    that customers had. A manager sees the own.
 
     `manager_id` is who has the largest share of the customer on that day.
     """
@@ -104,7 +108,7 @@ async def list_due_visits(
             raise no_manager(wanted)
         policy = (await policies(connection)).in_force(day)
         found = await due_view.due_visits(
-            connection, policy, day, manager_id=wanted, after=after, limit=page.limit
+            connection, policy, day, manager_id=wanted, after=after, limit=page.limit, past=day < today()
         )
     following = None
     if len(found) == page.limit:

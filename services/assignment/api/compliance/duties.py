@@ -4,19 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
+from services.assignment.api.past import Past, PastDay, of_status, one_page, state_as_of
 from services.assignment.api.record import CareReader, reading_manager, shown, writing_manager
 from services.assignment.domain.compliance import duty as duties
 from services.assignment.domain.compliance.duty import DoDuty
 from services.assignment.domain.record import Note
 from services.assignment.views import portfolio
 from services.assignment.views.compliance import duty as duty_view
-from services.assignment.views.compliance.duty import Duty, Wanted
+from services.assignment.views.compliance.duty import DUTIES, Duty, Wanted
 from shared.contracts import assignment as contract
 from shared.contracts.assignment import DutyKind
 from shared.contracts.types import BusinessDate, Contract, Id
@@ -30,7 +32,6 @@ from shared.infrastructure.http import (
     Page,
     PageQuery,
     commands,
-    encode_cursor,
     etag,
     malformed,
     page_of,
@@ -60,7 +61,7 @@ class Done(Contract):
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A duty, and who is responsible for its customer today."""
+    """A duty, and who is responsible for its customer on the day."""
 
     duty: Duty
     responsible: str | None
@@ -78,9 +79,9 @@ class _Row:
 
 
 async def _shown(
-    connection: AsyncConnection, caller: Principal, found: Sequence[Duty]
+    connection: AsyncConnection, caller: Principal, found: Sequence[Duty], day: date
 ) -> list[dict[str, object]]:
-    leads = await portfolio.leads(connection, {one.customer_id for one in found}, today())
+    leads = await portfolio.leads(connection, {one.customer_id for one in found}, day)
     return await shown(connection, caller, [_Row(one, leads.get(one.customer_id)) for one in found])
 
 
@@ -89,27 +90,34 @@ async def list_duties(
     request: Request,
     page: PageQuery,
     caller: CareReader,
+    as_of: PastDay = None,
     status: Annotated[Status | None, Query(description="only duties of this status")] = None,
     kind: Annotated[DutyKind | None, Query(description="only duties of this kind")] = None,
-    manager_id: Annotated[Id | None, Query(description="only those this manager answers for today")] = None,
+    manager_id: Annotated[
+        Id | None, Query(description="only those this manager answers for on the day")
+    ] = None,
     customer_id: Annotated[Id | None, Query(description="only those of this customer")] = None,
     due_by: Annotated[BusinessDate | None, Query(description="only those due by this day")] = None,
 ) -> Response:
-    """Duties by the day on which they fall due. A manager sees those of customers looked after today.
+    """Duties by the day on which they fall due, now or as of a day. A manager sees those of customers looked after
+    today.
 
-    ``manager_id`` of a duty is who answers for the customer today, or did when it was done; ``breach`` says who did
-    on the day it was due.
+    ``manager_id`` of a duty is who answers for the customer on the day, or did when it was done; ``breach`` says who
+    did on the day it was due. A breach counts from the end of the due day on.
     """
-    wanted = Wanted(status, kind, manager_id, customer_id, due_by)
-    after = _after(page)
+    wanted, own = Wanted(status, kind, manager_id, customer_id, due_by), reading_manager(caller)
     async with request.app.state.database.snapshot() as connection:
-        found = await duty_view.listed(
-            connection, after, page.limit, wanted, reading_manager(caller), today()
-        )
-        items = await _shown(connection, caller, found)
-    more = len(found) == page.limit
-    following = encode_cursor(found[-1].due_on.isoformat(), found[-1].duty_id) if more else None
-    return Json(page_of(items, following))
+        look, past = partial(duty_view.listed, connection, wanted, own, today()), None
+        if as_of is not None:
+            look = partial(duty_view.listed, connection, wanted.lasting, own, today())
+            past = Past(partial(duty_view.as_of, connection, wanted, as_of), of_status(status))
+        found = await one_page(look, _place, _after(page), page.limit, past)
+        items = await _shown(connection, caller, found.rows, as_of or today())
+    return Json(page_of(items, found.cursor))
+
+
+def _place(duty: Duty) -> tuple[date, str]:
+    return duty.due_on, duty.duty_id
 
 
 def _after(page: Page) -> tuple[date, str]:
@@ -122,12 +130,14 @@ def _after(page: Page) -> tuple[date, str]:
 
 
 @router.get("/{duty_id}")
-async def get_duty(request: Request, duty_id: Id, caller: CareReader) -> Response:
-    """One duty, with its `ETag`."""
+async def get_duty(request: Request, duty_id: Id, caller: CareReader, as_of: PastDay = None) -> Response:
+    """One duty, now or as of a day, with its `ETag`."""
     async with request.app.state.database.snapshot() as connection:
         found = await _find(connection, reading_manager(caller), duty_id)
+        if as_of is not None:
+            found = await state_as_of(connection, DUTIES, found.stream, as_of, _no_duty(duty_id))
         version = (await versions(connection, [found.stream]))[found.stream]
-        [item] = await _shown(connection, caller, [found])
+        [item] = await _shown(connection, caller, [found], as_of or today())
     return Json(item, headers={"ETag": etag(version)})
 
 
@@ -137,8 +147,12 @@ async def _find(connection: AsyncConnection, own: str | None, duty_id: str) -> D
     customer_id = "" if found is None else found.customer_id
     held = own is None or await portfolio.held(connection, own, [customer_id], today())
     if found is None or not held:
-        raise Unknown(f"there is no duty {duty_id}")
+        raise _no_duty(duty_id)
     return found
+
+
+def _no_duty(duty_id: str) -> Unknown:
+    return Unknown(f"there is no duty {duty_id}")
 
 
 @router.post("/{duty_id}/done")

@@ -6,6 +6,7 @@ import uuid_utils
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from services.assignment.api.past import PastDay
 from services.assignment.api.record import (
     OFFICE,
     Carer,
@@ -21,7 +22,6 @@ from services.assignment.domain.compliance.review import ReviewCustomer
 from services.assignment.domain.record import Note
 from services.assignment.views import policy
 from services.assignment.views.compliance import review as review_view
-from services.assignment.views.compliance.review_due import reviews_due
 from shared.contracts import assignment as contract
 from shared.contracts.assignment import RiskRating
 from shared.contracts.types import BusinessDate, Contract, Id
@@ -75,14 +75,17 @@ def _reviewed(accepted: Accepted) -> dict[str, Any]:
 
 
 @router.get("/{customer_id}/reviews")
-async def list_reviews(request: Request, customer_id: Id, page: PageQuery, caller: CareReader) -> Response:
-    """A customer's reviews in order, and when the next falls due. A note is null for whom it is not."""
+async def list_reviews(
+    request: Request, customer_id: Id, page: PageQuery, caller: CareReader, as_of: PastDay = None
+) -> Response:
+    """A customer's reviews in order, and when the next falls due; now, or as of a day. A note is null for whom it is
+    not."""
     [after] = page.after(int) or (0,)
     async with request.app.state.database.snapshot() as connection:
         await check_cared_for(connection, reading_manager(caller), customer_id)
-        due = (await reviews_due(connection, [customer_id]))[customer_id]
-        next_due_on = due.due(await policy.policies(connection))
-        found = await review_view.listed(connection, customer_id, after, page.limit)
+        policies = await policy.policies(connection, as_of)
+        next_due_on = await review_view.next_due_on(connection, customer_id, policies, as_of)
+        found = await review_view.listed(connection, customer_id, after, page.limit, as_of)
         items = await shown(connection, caller, found)
     following = encode_cursor(found[-1].number) if len(found) == page.limit else None
     return Json({"customer_id": customer_id, "next_due_on": next_due_on, **page_of(items, following)})

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any
 
 import uuid_utils
@@ -10,19 +11,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from services.assignment.api.access import Approver
+from services.assignment.api.past import Past, PastDay, of_status, one_page, state_as_of
 from services.assignment.api.record import OFFICE, Carer, CareReader, check_care, writing_manager
 from services.assignment.domain.compliance import suspicion as suspicions
 from services.assignment.domain.compliance.suspicion import DecideSuspicion, Decision, ReportSuspicion
 from services.assignment.domain.record import Note, customer_stream
 from services.assignment.views.compliance import suspicion as suspicion_view
-from services.assignment.views.compliance.suspicion import Suspicion
+from services.assignment.views.compliance.suspicion import SUSPICIONS, Suspicion
 from services.assignment.views.record import open_texts
 from shared.contracts.types import BusinessDate, Contract, Id
 from shared.infrastructure.auth import Principal, Role
 from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import Accepted
 from shared.infrastructure.event_store import versions
-from shared.infrastructure.http import Commands, Json, PageQuery, commands, encode_cursor, etag, page_of
+from shared.infrastructure.http import Commands, Json, PageQuery, commands, etag, page_of
 from shared.kernel.errors import Unknown
 
 router = APIRouter(prefix="/v1", tags=["suspicions"])
@@ -95,22 +97,37 @@ async def list_suspicions(
     request: Request,
     page: PageQuery,
     caller: CareReader,
+    as_of: PastDay = None,
     status: Annotated[Status | None, Query(description="only suspicions of this status")] = None,
 ) -> Response:
-    """Suspicions in the order in which they were reported: all for approvers and auditors, for others their own."""
+    """Suspicions in the order in which they were reported, now or as of a day: all for approvers and auditors, for
+    others their own."""
     [after] = page.after(str) or ("",)
+    own = _own(caller)
     async with request.app.state.database.snapshot() as connection:
-        found = await suspicion_view.listed(connection, after, page.limit, status, _own(caller))
-        items = await _shown(connection, found)
-    following = encode_cursor(found[-1].suspicion_id) if len(found) == page.limit else None
-    return Json(page_of(items, following))
+        look, past = partial(suspicion_view.listed, connection, status, own), None
+        if as_of is not None:
+            look = partial(suspicion_view.listed, connection, None, own)
+            past = Past(partial(SUSPICIONS.as_of, connection, day=as_of), of_status(status))
+        found = await one_page(look, _place, after, page.limit, past)
+        items = await _shown(connection, found.rows)
+    return Json(page_of(items, found.cursor))
+
+
+def _place(suspicion: Suspicion) -> str:
+    return suspicion.suspicion_id
 
 
 @router.get("/suspicions/{suspicion_id}")
-async def get_suspicion(request: Request, suspicion_id: Id, caller: CareReader) -> Response:
-    """One suspicion, with its `ETag`. Its words are null once the customer was erased."""
+async def get_suspicion(
+    request: Request, suspicion_id: Id, caller: CareReader, as_of: PastDay = None
+) -> Response:
+    """One suspicion, now or as of a day, with its `ETag`. Its words are null once the customer was erased."""
     async with request.app.state.database.snapshot() as connection:
         found, version = await _find(connection, suspicion_id, _own(caller))
+        if as_of is not None:
+            missing = _no_suspicion(suspicion_id)
+            found = await state_as_of(connection, SUSPICIONS, found.stream, as_of, missing)
         [item] = await _shown(connection, [found])
     return Json(item, headers={"ETag": etag(version)})
 
@@ -119,8 +136,12 @@ async def _find(connection: AsyncConnection, suspicion_id: str, own: str | None)
     """A suspicion and its version; raises Unknown for what is not there or not to be seen."""
     found = await suspicion_view.find(connection, suspicion_id, own)
     if found is None:
-        raise Unknown(f"there is no suspicion {suspicion_id}")
+        raise _no_suspicion(suspicion_id)
     return found, (await versions(connection, [found.stream]))[found.stream]
+
+
+def _no_suspicion(suspicion_id: str) -> Unknown:
+    return Unknown(f"there is no suspicion {suspicion_id}")
 
 
 async def _shown(connection: AsyncConnection, found: Sequence[Suspicion]) -> list[dict[str, object]]:
@@ -159,6 +180,6 @@ async def decide_suspicion(
     def answer(done: Accepted) -> dict[str, object]:
         [event] = done.events
         assert isinstance(event.fact, suspicions.SuspicionDecided)  # nothing else comes of a decision
-        return {**found.shown(), **suspicion_view.decision(event, event.fact)}
+        return suspicion_view.decided(found, event).shown()
 
     return await desk.submit(caller, suspicions.DECIDER, command, answer)

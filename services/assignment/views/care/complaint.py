@@ -1,13 +1,14 @@
 """Table ``complaint``: complaints and how far they have come = ``GET /v1/complaints``."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assignment.domain.care.complaint import (
+    UNANSWERED,
     AssignComplaint,
     Command,
     ComplaintAnswered,
@@ -16,6 +17,7 @@ from services.assignment.domain.care.complaint import (
     ConfirmComplaint,
     Consulted,
     ReceiveComplaint,
+    Status,
 )
 from services.assignment.domain.policy import Policies
 from services.assignment.views import manager
@@ -23,42 +25,8 @@ from services.assignment.views.policy import policies
 from services.assignment.views.portfolio import HELD
 from services.assignment.views.record import seal_texts
 from shared.contracts.assignment import ComplaintAssigned
-from shared.kernel.event import Fact, StoredEvent
-
-_RECEIVE = text(
-    "INSERT INTO complaint (complaint_id, customer_id, received_on, channel, due_on, status, sealed) "
-    "VALUES (:complaint_id, :customer_id, :received_on, :channel, :due_on, 'received', :sealed)"
-)
-_ASSIGN = text(
-    "UPDATE complaint SET status = 'assigned', manager_id = :manager_id, assigned_on = :assigned_on "
-    "WHERE complaint_id = :complaint_id"
-)
-_ANSWER = text(
-    "UPDATE complaint SET status = 'answered', answered_on = :answered_on, answered_by = :answered_by, "
-    "in_time = :in_time, sealed_answer = :sealed, confirmed_on = NULL, confirmed_by = NULL, satisfied = NULL "
-    "WHERE complaint_id = :complaint_id"
-)
-_CONFIRM = text(
-    "UPDATE complaint SET status = CASE WHEN :satisfied THEN 'confirmed' ELSE 'assigned' END, "
-    "due_on = coalesce(cast(:due_on AS date), due_on), "
-    "confirmed_on = :confirmed_on, confirmed_by = :confirmed_by, satisfied = :satisfied "
-    "WHERE complaint_id = :complaint_id"
-)
-
-
-def _statement(fact: Fact) -> TextClause | None:
-    """What a fact does to its complaint's row; None for the facts of others."""
-    match fact:
-        case ComplaintReceived():
-            return _RECEIVE
-        case ComplaintAssigned():
-            return _ASSIGN
-        case ComplaintAnswered():
-            return _ANSWER
-        case ComplaintConfirmed():
-            return _CONFIRM
-        case _:
-            return None
+from shared.infrastructure.fold import Fold, put, readers
+from shared.kernel.event import StoredEvent
 
 
 class ComplaintView:
@@ -67,11 +35,7 @@ class ComplaintView:
     tables = ("complaint",)
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        for event in events:
-            statement = _statement(event.fact)
-            if statement is not None:
-                wanted = statement.compile().params
-                await connection.execute(statement, {name: getattr(event.fact, name) for name in wanted})
+        await put(connection, "complaint", (await COMPLAINTS.after(connection, events)).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +48,25 @@ class Complaint:
     channel: str
     due_on: date
     status: str
-    manager_id: str | None
-    assigned_on: date | None
-    answered_on: date | None
-    answered_by: str | None
-    in_time: bool | None
-    confirmed_on: date | None
-    confirmed_by: str | None
-    satisfied: bool | None
     sealed: str
-    sealed_answer: str | None
+    manager_id: str | None = None
+    assigned_on: date | None = None
+    answered_on: date | None = None
+    answered_by: str | None = None
+    in_time: bool | None = None
+    confirmed_on: date | None = None
+    confirmed_by: str | None = None
+    satisfied: bool | None = None
+    sealed_answer: str | None = None
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether somebody is still to answer it."""
+        return self.status in UNANSWERED
 
     @property
     def stream(self) -> str:
-        return f"complaint-{self.customer_id}#{self.complaint_id}"
+        return _stream(self.customer_id, self.complaint_id)
 
     @property
     def written(self) -> Sequence[str]:
@@ -111,15 +80,86 @@ class Complaint:
         return {**values, "text": texts.get("text"), "answer": texts.get("answer")}
 
 
+def _stream(customer_id: str, complaint_id: str) -> str:
+    return f"complaint-{customer_id}#{complaint_id}"
+
+
+def _begin(event: StoredEvent) -> Complaint:
+    fact = event.fact
+    assert isinstance(fact, ComplaintReceived)  # what the stream of a complaint begins with
+    return Complaint(
+        complaint_id=fact.complaint_id,
+        customer_id=fact.customer_id,
+        received_on=fact.received_on,
+        channel=fact.channel,
+        due_on=fact.due_on,
+        status=Status.RECEIVED.value,
+        sealed=fact.sealed,
+    )
+
+
+def _evolve(complaint: Complaint, event: StoredEvent) -> Complaint:
+    match event.fact:
+        case ComplaintAssigned() as fact:
+            return replace(
+                complaint,
+                status=Status.ASSIGNED.value,
+                manager_id=fact.manager_id,
+                assigned_on=fact.assigned_on,
+            )
+        case ComplaintAnswered() as fact:
+            return replace(
+                complaint,
+                status=Status.ANSWERED.value,
+                manager_id=fact.manager_id,
+                answered_on=fact.answered_on,
+                answered_by=fact.answered_by,
+                in_time=fact.in_time,
+                sealed_answer=fact.sealed,
+                confirmed_on=None,
+                confirmed_by=None,
+                satisfied=None,
+            )
+        case fact:
+            assert isinstance(fact, ComplaintConfirmed)  # the only other event of a complaint
+            return replace(
+                complaint,
+                status=Status.CONFIRMED.value if fact.satisfied else Status.ASSIGNED.value,
+                due_on=fact.due_on or complaint.due_on,
+                confirmed_on=fact.confirmed_on,
+                confirmed_by=fact.confirmed_by,
+                satisfied=fact.satisfied,
+            )
+
+
+COMPLAINTS = Fold(
+    _begin, _evolve, readers(ComplaintReceived, ComplaintAssigned, ComplaintAnswered, ComplaintConfirmed)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which complaints a caller asks for; None for any. ``today`` is the day by which one is overdue."""
+    """Which complaints a caller asks for; None for any. ``day`` is the day by which one is overdue."""
 
-    today: date
+    day: date
     status: str | None = None
     manager_id: str | None = None
     customer_id: str | None = None
     overdue: bool | None = None
+
+    @property
+    def lasting(self) -> "Wanted":
+        """The part of it that a complaint fits for ever or never."""
+        return Wanted(self.day, customer_id=self.customer_id)
+
+    def fits(self, complaint: Complaint) -> bool:
+        """Whether the rest of it fits."""
+        overdue = complaint.unanswered and complaint.due_on < self.day
+        return (
+            self.status in (None, complaint.status)
+            and self.manager_id in (None, complaint.manager_id)
+            and self.overdue in (None, overdue)
+        )
 
 
 async def consult(connection: AsyncConnection, commands: Sequence[Command]) -> Consulted:
@@ -154,7 +194,7 @@ _LISTED = text(
       AND (cast(:assigned AS text) IS NULL OR manager_id = :assigned)
       AND (cast(:customer_id AS text) IS NULL OR customer_id = :customer_id)
       AND (cast(:overdue AS boolean) IS NULL
-           OR :overdue = (status IN ('received', 'assigned') AND due_on < :day))
+           OR :overdue = (status IN ('received', 'assigned') AND due_on < :by))
     ORDER BY complaint_id LIMIT :limit
     """
 )
@@ -170,12 +210,14 @@ async def find(
 
 
 async def listed(
-    connection: AsyncConnection, own: str | None, wanted: Wanted, after: str, limit: int
+    connection: AsyncConnection, own: str | None, today: date, wanted: Wanted, after: str, limit: int
 ) -> list[Complaint]:
-    """The complaints that are wanted, in the order in which they were recorded, beyond a place."""
+    """The complaints that are wanted, in the order in which they were recorded, beyond a place; all, or those that the
+    manager ``own`` sees today."""
     values = {
         "manager_id": own,
-        "day": wanted.today,
+        "day": today,
+        "by": wanted.day,
         "after": after,
         "status": wanted.status,
         "assigned": wanted.manager_id,
@@ -184,3 +226,15 @@ async def listed(
         "limit": limit,
     }
     return [Complaint(**row._mapping) for row in await connection.execute(_LISTED, values)]
+
+
+async def unanswered_on(
+    connection: AsyncConnection, customer_ids: Collection[str], day: date
+) -> list[Complaint]:
+    """The complaints of these customers that somebody was still to answer at the end of a day."""
+    rows = await connection.execute(
+        text("SELECT customer_id, complaint_id FROM complaint WHERE customer_id = ANY(:ids)"),
+        {"ids": list(customer_ids)},
+    )
+    states = await COMPLAINTS.as_of(connection, [_stream(*row) for row in rows], day)
+    return [one for one in states.values() if one.unanswered]

@@ -19,7 +19,7 @@ from services.assignment.views.portfolio import HELD, IN_FORCE
 _DUE = """
     SELECT customer.customer_id, lead.manager_id, due.kind, due.item_id, due.due_on
     FROM customer
-    LEFT JOIN unnest(cast(:tiers AS text[]), cast(:months AS int[])) AS cycle (tier, months) USING (tier)
+    LEFT JOIN unnest(cast(:tiers AS text[]), cast(:months AS int[])) AS cycle (tier, months) ON cycle.tier = {tier}
     CROSS JOIN LATERAL (
         SELECT manager_id FROM portfolio WHERE portfolio.customer_id = customer.customer_id AND {in_force}
         ORDER BY share DESC, manager_id LIMIT 1
@@ -46,9 +46,27 @@ _DUE = """
     ORDER BY customer.customer_id, due.kind, due.item_id
     LIMIT :limit
 """
-_OF_ALL = text(_DUE.format(in_force=IN_FORCE, only="true"))
-_OF_SOME = text(_DUE.format(in_force=IN_FORCE, only="customer.customer_id = ANY(:ids)"))
-"""Customer by customer, a few look-ups each: a page of the whole bank costs as much as it shows."""
+_TIER = "customer.tier"
+_TIER_THEN = """(
+        SELECT data::json ->> 'tier' FROM event
+        WHERE stream = 'customer-' || customer.customer_id
+          AND (type = 'CustomerRegistered' OR type = 'CustomerTierChanged' AND business_date <= :day)
+        ORDER BY version DESC LIMIT 1
+    )"""
+_STATEMENTS = {
+    (some, past): text(
+        _DUE.format(
+            in_force=IN_FORCE,
+            only="customer.customer_id = ANY(:ids)" if some else "true",
+            tier=_TIER_THEN if past else _TIER,
+        )
+    )
+    for some in (False, True)
+    for past in (False, True)
+}
+"""By whether some customers only are meant, and whether they are of the tiers of a day gone by.
+
+Customer by customer, a few look-ups each: a page of the whole bank costs as much as it shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +104,10 @@ async def due_visits(
     manager_id: str | None = None,
     after: Place = ("", "", ""),
     limit: int | None = None,
+    past: bool = False,
 ) -> list[DueVisit]:
-    """What is due by a day under its policy, customer by customer; of all, or of some, or of a manager's.
+    """What is due by a day under its policy, customer by customer; of all, or of some, or of a manager's. For a day of
+    the ``past``, customers are of the tier that they had then.
 
     A manager's are those of whom the manager has the largest share on that day.
     """
@@ -109,8 +129,6 @@ async def due_visits(
         "after_item": after_item,
         "limit": limit,
     }
-    if customer_ids is None:
-        rows = await connection.execute(_OF_ALL, values)
-    else:
-        rows = await connection.execute(_OF_SOME, {**values, "ids": list(customer_ids)})
+    some = {} if customer_ids is None else {"ids": list(customer_ids)}
+    rows = await connection.execute(_STATEMENTS[bool(some), past], {**values, **some})
     return [DueVisit(**row._mapping) for row in rows]

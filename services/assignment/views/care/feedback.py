@@ -1,7 +1,7 @@
 """Table ``feedback``: market feedback and its answers = ``GET /v1/feedback``."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlalchemy import text
@@ -9,18 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assignment.domain.care.feedback import Command, FeedbackAnswered, FeedbackGiven
 from services.assignment.views.record import seal_texts
+from shared.infrastructure.fold import Fold, put, readers
 from shared.kernel.event import StoredEvent
-
-_GIVE = text(
-    "INSERT INTO feedback (feedback_id, key, department_id, customer_id, given_by, given_on, status, "
-    "                      subject, text, sealed) "
-    "VALUES (:feedback_id, :key, :department_id, :customer_id, :given_by, :business_date, 'open', "
-    "        :subject, :text, :sealed)"
-)
-_ANSWER = text(
-    "UPDATE feedback SET status = 'answered', answered_by = :answered_by, answered_on = :business_date, "
-    "answer = :answer, sealed_answer = :sealed WHERE feedback_id = :feedback_id"
-)
 
 
 class FeedbackView:
@@ -29,12 +19,7 @@ class FeedbackView:
     tables = ("feedback",)
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        for event in events:
-            fact = event.fact
-            if isinstance(fact, FeedbackGiven | FeedbackAnswered):
-                statement = _GIVE if isinstance(fact, FeedbackGiven) else _ANSWER
-                wanted = statement.compile().params
-                await connection.execute(statement, {name: getattr(fact, name) for name in wanted})
+        await put(connection, "feedback", (await FEEDBACK.after(connection, events)).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +36,14 @@ class Feedback:
     subject: str | None
     text: str | None
     sealed: str | None
-    answered_by: str | None
-    answered_on: date | None
-    answer: str | None
-    sealed_answer: str | None
+    answered_by: str | None = None
+    answered_on: date | None = None
+    answer: str | None = None
+    sealed_answer: str | None = None
+
+    @property
+    def stream(self) -> str:
+        return f"feedback-{self.key}#{self.feedback_id}"
 
     @property
     def written(self) -> Sequence[str]:
@@ -76,6 +65,39 @@ class Feedback:
             "answered_on": self.answered_on,
             "answer": texts.get("answer", self.answer),
         }
+
+
+def _begin(event: StoredEvent) -> Feedback:
+    fact = event.fact
+    assert isinstance(fact, FeedbackGiven)  # what the stream of feedback begins with
+    return Feedback(
+        feedback_id=fact.feedback_id,
+        key=fact.key,
+        department_id=fact.department_id,
+        customer_id=fact.customer_id,
+        given_by=fact.given_by,
+        given_on=fact.business_date,
+        status="open",
+        subject=fact.subject,
+        text=fact.text,
+        sealed=fact.sealed,
+    )
+
+
+def _evolve(feedback: Feedback, event: StoredEvent) -> Feedback:
+    fact = event.fact
+    assert isinstance(fact, FeedbackAnswered)  # nothing else follows
+    return replace(
+        feedback,
+        status="answered",
+        answered_by=fact.answered_by,
+        answered_on=fact.business_date,
+        answer=fact.answer,
+        sealed_answer=fact.sealed,
+    )
+
+
+FEEDBACK = Fold(_begin, _evolve, readers(FeedbackGiven, FeedbackAnswered))
 
 
 @dataclass(frozen=True, slots=True)

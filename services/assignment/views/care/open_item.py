@@ -1,6 +1,6 @@
 """What is under way with customers: complaints to answer, open referrals, visits that are due. For hand-overs."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -8,6 +8,7 @@ from enum import StrEnum
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.assignment.views.care import complaint, referral
 from services.assignment.views.care.due import due_visits
 from services.assignment.views.policy import policies
 
@@ -55,9 +56,35 @@ async def open_items(connection: AsyncConnection, customer_ids: Collection[str],
         {"ids": list(customer_ids)},
     )
     items = [OpenItem(ItemKind(kind), *rest) for kind, *rest in rows]
-    policy = (await policies(connection)).in_force(day)
-    items += [
-        OpenItem(ItemKind(due.kind), due.item_id, due.customer_id, due.manager_id, due.due_on)
-        for due in await due_visits(connection, policy, day, customer_ids=customer_ids)
+    return await _with_visits(connection, items, customer_ids, day)
+
+
+async def open_items_as_of(
+    connection: AsyncConnection, customer_ids: Collection[str], day: date
+) -> list[OpenItem]:
+    """The same as it was at the end of a day, by what is recorded for it and the days before."""
+    items = [
+        OpenItem(ItemKind.COMPLAINT, one.complaint_id, one.customer_id, one.manager_id, one.due_on)
+        for one in await complaint.unanswered_on(connection, customer_ids, day)
     ]
-    return sorted(items, key=lambda item: (item.customer_id, item.kind, item.item_id))
+    items += [
+        OpenItem(ItemKind.REFERRAL, one.referral_id, one.customer_id, one.manager_id, None)
+        for one in await referral.open_on(connection, customer_ids, day)
+    ]
+    return await _with_visits(connection, items, customer_ids, day, past=True)
+
+
+async def _with_visits(
+    connection: AsyncConnection,
+    items: Sequence[OpenItem],
+    customer_ids: Collection[str],
+    day: date,
+    *,
+    past: bool = False,
+) -> list[OpenItem]:
+    policy = (await policies(connection)).in_force(day)
+    due = await due_visits(connection, policy, day, customer_ids=customer_ids, past=past)
+    visits = [
+        OpenItem(ItemKind(one.kind), one.item_id, one.customer_id, one.manager_id, one.due_on) for one in due
+    ]
+    return sorted([*items, *visits], key=lambda item: (item.customer_id, item.kind, item.item_id))

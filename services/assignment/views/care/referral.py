@@ -1,7 +1,7 @@
 """Table ``referral``: referrals to product departments and what became of them = ``GET /v1/referrals``."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 
 from sqlalchemy import text
@@ -17,18 +17,9 @@ from services.assignment.domain.care.referral import (
 from services.assignment.views import manager
 from services.assignment.views.portfolio import HELD
 from services.assignment.views.record import seal_texts
+from shared.infrastructure.fold import Fold, put, readers
 from shared.kernel.event import StoredEvent
 from shared.kernel.money import format_money
-
-_REFER = text(
-    "INSERT INTO referral (referral_id, customer_id, manager_id, department_id, product_code, referred_on, "
-    "                      status, sealed) "
-    "VALUES (:referral_id, :customer_id, :manager_id, :department_id, :product_code, :referred_on, 'open', :sealed)"
-)
-_CLOSE = text(
-    "UPDATE referral SET status = :outcome, closed_on = :closed_on, amount = :amount, sealed_reason = :sealed "
-    "WHERE referral_id = :referral_id"
-)
 
 
 class ReferralView:
@@ -37,12 +28,7 @@ class ReferralView:
     tables = ("referral",)
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        for event in events:
-            fact = event.fact
-            if isinstance(fact, CustomerReferred | ReferralClosed):
-                statement = _REFER if isinstance(fact, CustomerReferred) else _CLOSE
-                wanted = statement.compile().params
-                await connection.execute(statement, {name: getattr(fact, name) for name in wanted})
+        await put(connection, "referral", (await REFERRALS.after(connection, events)).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +42,14 @@ class Referral:
     product_code: str | None
     referred_on: date
     status: str
-    closed_on: date | None
-    amount: int | None
     sealed: str
-    sealed_reason: str | None
+    closed_on: date | None = None
+    amount: int | None = None
+    sealed_reason: str | None = None
+
+    @property
+    def stream(self) -> str:
+        return _stream(self.customer_id, self.referral_id)
 
     @property
     def written(self) -> Sequence[str]:
@@ -72,6 +62,40 @@ class Referral:
         del values["sealed"], values["sealed_reason"]
         amount = None if self.amount is None else format_money(self.amount)
         return {**values, "amount": amount, "need": texts.get("need"), "reason": texts.get("reason")}
+
+
+def _stream(customer_id: str, referral_id: str) -> str:
+    return f"referral-{customer_id}#{referral_id}"
+
+
+def _begin(event: StoredEvent) -> Referral:
+    fact = event.fact
+    assert isinstance(fact, CustomerReferred)  # what the stream of a referral begins with
+    return Referral(
+        referral_id=fact.referral_id,
+        customer_id=fact.customer_id,
+        manager_id=fact.manager_id,
+        department_id=fact.department_id,
+        product_code=fact.product_code,
+        referred_on=fact.referred_on,
+        status="open",
+        sealed=fact.sealed,
+    )
+
+
+def _evolve(referral: Referral, event: StoredEvent) -> Referral:
+    fact = event.fact
+    assert isinstance(fact, ReferralClosed)  # nothing else follows
+    return replace(
+        referral,
+        status=fact.outcome,
+        closed_on=fact.closed_on,
+        amount=fact.amount,
+        sealed_reason=fact.sealed,
+    )
+
+
+REFERRALS = Fold(_begin, _evolve, readers(CustomerReferred, ReferralClosed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +116,11 @@ class Wanted:
     status: str | None = None
     manager_id: str | None = None
     department_id: str | None = None
+
+    @property
+    def lasting(self) -> "Wanted":
+        """The part of it that a referral fits for ever or never."""
+        return replace(self, status=None)
 
 
 async def consult(connection: AsyncConnection, commands: Sequence[Command]) -> Consulted:
@@ -146,3 +175,13 @@ async def listed(
         "limit": limit,
     }
     return [Referral(**row._mapping) for row in await connection.execute(_LISTED, values)]
+
+
+async def open_on(connection: AsyncConnection, customer_ids: Collection[str], day: date) -> list[Referral]:
+    """The referrals of these customers of which nothing had become at the end of a day."""
+    rows = await connection.execute(
+        text("SELECT customer_id, referral_id FROM referral WHERE customer_id = ANY(:ids)"),
+        {"ids": list(customer_ids)},
+    )
+    states = await REFERRALS.as_of(connection, [_stream(*row) for row in rows], day)
+    return [one for one in states.values() if one.status == "open"]

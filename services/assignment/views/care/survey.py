@@ -73,14 +73,18 @@ async def consult(connection: AsyncConnection, commands: Sequence[SurveyCustomer
     return Consulted(await seal_texts(connection, commands), leads)
 
 
-async def listed(connection: AsyncConnection, customer_id: str, after: str, limit: int) -> list[Survey]:
-    """The surveys of a customer in the order in which they were recorded, beyond a place."""
+async def listed(
+    connection: AsyncConnection, customer_id: str, after: str, limit: int, as_of: date | None = None
+) -> list[Survey]:
+    """The surveys of a customer in the order in which they were recorded, beyond a place; with a day, those until
+    then."""
     rows = await connection.execute(
         text(
             "SELECT survey_id, customer_id, manager_id, score, surveyed_on, sealed FROM survey "
-            "WHERE customer_id = :id AND survey_id > :after ORDER BY survey_id LIMIT :limit"
+            "WHERE customer_id = :id AND survey_id > :after "
+            "AND surveyed_on <= coalesce(cast(:day AS date), 'infinity') ORDER BY survey_id LIMIT :limit"
         ),
-        {"id": customer_id, "after": after, "limit": limit},
+        {"id": customer_id, "after": after, "limit": limit, "day": as_of},
     )
     return [Survey(**row._mapping) for row in rows]
 

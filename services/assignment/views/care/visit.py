@@ -67,13 +67,17 @@ async def consult(connection: AsyncConnection, commands: Sequence[MakeVisit]) ->
     return Consulted(await seal_texts(connection, commands), await manager.known(connection, named))
 
 
-async def listed(connection: AsyncConnection, customer_id: str, after: str, limit: int) -> list[Visit]:
-    """The visits of a customer in the order in which they were recorded, beyond a place."""
+async def listed(
+    connection: AsyncConnection, customer_id: str, after: str, limit: int, as_of: date | None = None
+) -> list[Visit]:
+    """The visits of a customer in the order in which they were recorded, beyond a place; with a day, those until
+    then."""
     rows = await connection.execute(
         text(
             "SELECT visit_id, customer_id, manager_id, visited_on, kind, revisit_on, sealed FROM visit "
-            "WHERE customer_id = :id AND visit_id > :after ORDER BY visit_id LIMIT :limit"
+            "WHERE customer_id = :id AND visit_id > :after AND visited_on <= coalesce(cast(:day AS date), 'infinity') "
+            "ORDER BY visit_id LIMIT :limit"
         ),
-        {"id": customer_id, "after": after, "limit": limit},
+        {"id": customer_id, "after": after, "limit": limit, "day": as_of},
     )
     return [Visit(**row._mapping) for row in rows]

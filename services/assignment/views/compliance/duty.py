@@ -1,7 +1,7 @@
 """Table ``duty``: duties and what became of them = ``GET /v1/duties``, ``/v1/duties/{duty_id}``."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -9,57 +9,23 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assignment.domain.compliance.duty import Consulted, DoDuty, DutyDone, Outstanding
+from services.assignment.views import portfolio
 from services.assignment.views.compliance.responsible import leads_on
 from services.assignment.views.portfolio import HELD, IN_FORCE
 from services.assignment.views.record import seal_texts
 from shared.contracts.assignment.compliance import DutyBreached, DutyKind, DutyRaised
-from shared.infrastructure.database import copy, driver_of
+from shared.infrastructure.fold import Fold, put, readers
 from shared.kernel.event import StoredEvent
 from shared.kernel.money import format_money
 
-_RAISED = ("duty_id", "customer_id", "kind", "raised_on", "due_on", "reason", "amount")
-_BREACH = """
-    UPDATE duty SET status = 'breached', breached_by = breach.manager_id, serious = breach.serious
-    FROM unnest($1::text[], $2::text[], $3::boolean[]) AS breach (duty_id, manager_id, serious)
-    WHERE duty.duty_id = breach.duty_id
-"""
-_DONE = """
-    UPDATE duty SET status = CASE duty.status WHEN 'open' THEN 'done' ELSE duty.status END,
-                    done_on = done.done_on, done_by = done.manager_id, in_time = done.in_time,
-                    sealed = done.sealed
-    FROM unnest($1::text[], $2::date[], $3::text[], $4::boolean[], $5::text[])
-         AS done (duty_id, done_on, manager_id, in_time, sealed)
-    WHERE duty.duty_id = done.duty_id
-"""
-
 
 class DutyView:
-    """One row a duty. Of a batch, what was raised goes first and what was done last, as with every duty."""
+    """One row a duty."""
 
     tables = ("duty",)
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        facts = [event.fact for event in events]
-        raised = [
-            tuple(getattr(fact, column) for column in _RAISED)
-            for fact in facts
-            if isinstance(fact, DutyRaised)
-        ]
-        breached = [
-            (fact.duty_id, fact.manager_id, fact.serious) for fact in facts if isinstance(fact, DutyBreached)
-        ]
-        done = [
-            (fact.duty_id, fact.done_on, fact.manager_id, fact.in_time, fact.sealed)
-            for fact in facts
-            if isinstance(fact, DutyDone)
-        ]
-        driver = await driver_of(connection)
-        if raised:
-            await copy(connection, "duty", _RAISED, raised)
-        if breached:
-            await driver.execute(_BREACH, *zip(*breached, strict=True))
-        if done:
-            await driver.execute(_DONE, *zip(*done, strict=True))
+        await put(connection, "duty", (await DUTIES.after(connection, events)).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +39,17 @@ class Duty:
     due_on: date
     reason: str
     amount: int | None
-    status: str
-    breached_by: str | None
-    serious: bool | None
-    done_on: date | None
-    done_by: str | None
-    in_time: bool | None
-    sealed: str | None
+    status: str = "open"
+    breached_by: str | None = None
+    serious: bool | None = None
+    done_on: date | None = None
+    done_by: str | None = None
+    in_time: bool | None = None
+    sealed: str | None = None
 
     @property
     def stream(self) -> str:
-        return f"duty-{self.customer_id}#{self.duty_id}"
+        return _stream(self.customer_id, self.duty_id)
 
     @property
     def written(self) -> tuple[str, ...]:
@@ -93,7 +59,7 @@ class Duty:
     def shown(self, responsible: str | None, texts: Mapping[str, str]) -> dict[str, object]:
         """As callers see it, with those of its words that they may read.
 
-        ``manager_id`` is who is ``responsible`` today, or was when it was done.
+        ``manager_id`` is who is ``responsible`` on the day, or was when it was done.
         """
         breach = {"manager_id": self.breached_by, "serious": self.serious}
         return {
@@ -113,6 +79,41 @@ class Duty:
         }
 
 
+def _stream(customer_id: str, duty_id: str) -> str:
+    return f"duty-{customer_id}#{duty_id}"
+
+
+def _begin(event: StoredEvent) -> Duty:
+    fact = event.fact
+    assert isinstance(fact, DutyRaised)  # what the stream of a duty begins with
+    return Duty(
+        duty_id=fact.duty_id,
+        customer_id=fact.customer_id,
+        kind=fact.kind.value,
+        raised_on=fact.raised_on,
+        due_on=fact.due_on,
+        reason=fact.reason,
+        amount=fact.amount,
+    )
+
+
+def _evolve(duty: Duty, event: StoredEvent) -> Duty:
+    fact = event.fact
+    if isinstance(fact, DutyBreached):
+        return replace(duty, status="breached", breached_by=fact.manager_id, serious=fact.serious)
+    assert isinstance(fact, DutyDone)  # the only other event of a duty
+    return replace(
+        duty,
+        status="done" if duty.status == "open" else duty.status,
+        done_on=fact.done_on,
+        done_by=fact.manager_id,
+        in_time=fact.in_time,
+        sealed=fact.sealed,
+    )
+
+
+DUTIES = Fold(_begin, _evolve, readers(DutyRaised, DutyBreached, DutyDone))
+
 _COLUMNS = """
     duty.duty_id, duty.customer_id, duty.kind, duty.raised_on, duty.due_on, duty.reason, duty.amount, duty.status,
     duty.breached_by, duty.serious, duty.done_on, duty.done_by, duty.in_time, duty.sealed
@@ -130,13 +131,19 @@ _LED = f"""
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which duties to list: of a status, a kind, a customer, due by a day, and for which manager today."""
+    """Which duties to list: of a status, a kind, a customer, due by a day, and for which manager on the day asked
+    about."""
 
     status: str | None = None
     kind: str | None = None
     manager_id: str | None = None
     customer_id: str | None = None
     due_by: date | None = None
+
+    @property
+    def lasting(self) -> "Wanted":
+        """The part of it that a duty fits for ever or never."""
+        return replace(self, status=None, manager_id=None)
 
 
 async def find(connection: AsyncConnection, duty_id: str) -> Duty | None:
@@ -148,11 +155,11 @@ async def find(connection: AsyncConnection, duty_id: str) -> Duty | None:
 
 async def listed(
     connection: AsyncConnection,
-    after: tuple[date, str],
-    limit: int,
     wanted: Wanted,
     own: str | None,
     day: date,
+    after: tuple[date, str],
+    limit: int,
 ) -> list[Duty]:
     """Duties by due day beyond a place; all, or those of customers whom the manager ``own`` looks after on ``day``."""
     values: dict[str, Any] = {"due": after[0], "id": after[1], "limit": limit, "day": day}
@@ -176,6 +183,18 @@ async def listed(
         values["responsible"] = wanted.manager_id
     rows = await connection.execute(text(statement + " ORDER BY due_on, duty_id LIMIT :limit"), values)
     return [Duty(**row._mapping) for row in rows]
+
+
+async def as_of(
+    connection: AsyncConnection, wanted: Wanted, day: date, streams: Collection[str]
+) -> dict[str, Duty]:
+    """The duties of these streams as they were at the end of a day, for whomever is wanted to have answered for them
+    on that day."""
+    states = await DUTIES.as_of(connection, streams, day)
+    if wanted.manager_id is None:
+        return states
+    leads = await portfolio.leads(connection, {one.customer_id for one in states.values()}, day)
+    return {stream: one for stream, one in states.items() if leads.get(one.customer_id) == wanted.manager_id}
 
 
 async def consult(connection: AsyncConnection, commands: Sequence[DoDuty]) -> Consulted:
@@ -217,6 +236,26 @@ async def open_duties(connection: AsyncConnection, customer_ids: Collection[str]
     return [
         OpenDuty(one.kind, one.duty_id, one.customer_id, one.due_on)
         for one in await outstanding(connection, customer_ids)
+    ]
+
+
+async def open_duties_as_of(
+    connection: AsyncConnection, customer_ids: Collection[str], day: date
+) -> list[OpenDuty]:
+    """The same as it was at the end of a day."""
+    rows = await connection.execute(
+        text(
+            "SELECT customer_id, duty_id FROM duty WHERE customer_id = ANY(:ids) "
+            "ORDER BY customer_id, due_on, duty_id"
+        ),
+        {"ids": list(customer_ids)},
+    )
+    streams = [_stream(*row) for row in rows]
+    states = await DUTIES.as_of(connection, streams, day)
+    return [
+        OpenDuty(one.kind, one.duty_id, one.customer_id, one.due_on)
+        for one in (states[stream] for stream in streams if stream in states)
+        if one.done_on is None
     ]
 
 

@@ -1,7 +1,7 @@
 """Table ``review``: know-your-customer reviews = ``GET /v1/customers/{customer_id}/reviews``."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy import text
@@ -9,9 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assignment.domain.compliance.duty import Outstanding
 from services.assignment.domain.compliance.review import Consulted, CustomerReviewed, ReviewCustomer
+from services.assignment.domain.policy import Policies
 from services.assignment.views import policy
 from services.assignment.views.compliance.duty import outstanding
 from services.assignment.views.compliance.responsible import leads_on
+from services.assignment.views.compliance.review_due import reviews_due
 from services.assignment.views.record import seal_texts
 from shared.contracts.assignment.compliance import DutyKind
 from shared.infrastructure.database import copy
@@ -87,16 +89,36 @@ class Review:
         }
 
 
-async def listed(connection: AsyncConnection, customer_id: str, after: int, limit: int) -> list[Review]:
-    """A customer's reviews in order beyond a place."""
+async def listed(
+    connection: AsyncConnection, customer_id: str, after: int, limit: int, as_of: date | None = None
+) -> list[Review]:
+    """A customer's reviews in order beyond a place; with a day, those until then."""
     rows = await connection.execute(
         text(
             "SELECT review_id, customer_id, number, risk_rating, reviewed_on, next_due_on, actor, recorded_at, "
-            "sealed FROM review WHERE customer_id = :id AND number > :after ORDER BY number LIMIT :limit"
+            "sealed FROM review WHERE customer_id = :id AND number > :after "
+            "AND reviewed_on <= coalesce(cast(:day AS date), 'infinity') ORDER BY number LIMIT :limit"
         ),
-        {"id": customer_id, "after": after, "limit": limit},
+        {"id": customer_id, "after": after, "limit": limit, "day": as_of},
     )
     return [Review(**row._mapping) for row in rows]
+
+
+async def next_due_on(
+    connection: AsyncConnection, customer_id: str, policies: Policies, as_of: date | None = None
+) -> date:
+    """When the next review of a customer on record falls due, now or by the reviews until the end of a day."""
+    due = (await reviews_due(connection, [customer_id]))[customer_id]
+    if as_of is not None:
+        rows = await connection.execute(
+            text(
+                "SELECT next_due_on FROM review WHERE customer_id = :id AND reviewed_on <= :day "
+                "ORDER BY number DESC LIMIT 1"
+            ),
+            {"id": customer_id, "day": as_of},
+        )
+        due = replace(due, next_due_on=rows.scalar())
+    return due.due(policies)
 
 
 async def consult(connection: AsyncConnection, commands: Sequence[ReviewCustomer]) -> Consulted:

@@ -4,7 +4,7 @@ Whoever reads names for whom: what is not theirs is not found by the very query 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy import text
@@ -12,16 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assignment.domain.compliance.suspicion import Command, SuspicionDecided, SuspicionReported
 from services.assignment.views.record import seal_texts
+from shared.infrastructure.fold import Fold, put, readers
 from shared.kernel.event import StoredEvent
-
-_OPEN = text(
-    "INSERT INTO suspicion (suspicion_id, customer_id, observed_on, reported_by, reported_at, status, sealed) "
-    "VALUES (:suspicion_id, :customer_id, :observed_on, :reported_by, :reported_at, 'open', :sealed)"
-)
-_CLOSE = text(
-    "UPDATE suspicion SET status = :status, reference = :reference, decided_by = :decided_by, "
-    "decided_at = :decided_at, sealed_reason = :sealed WHERE suspicion_id = :suspicion_id"
-)
 
 
 class SuspicionView:
@@ -30,34 +22,7 @@ class SuspicionView:
     tables = ("suspicion",)
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        for event in events:
-            fact = event.fact
-            if isinstance(fact, SuspicionReported):
-                await connection.execute(_OPEN, _reported(event, fact))
-            elif isinstance(fact, SuspicionDecided):
-                await connection.execute(_CLOSE, {**decision(event, fact), "sealed": fact.sealed})
-
-
-def _reported(event: StoredEvent, fact: SuspicionReported) -> dict[str, object]:
-    return {
-        "suspicion_id": fact.suspicion_id,
-        "customer_id": fact.customer_id,
-        "observed_on": fact.observed_on,
-        "reported_by": fact.reported_by,
-        "reported_at": event.recorded_at,
-        "sealed": fact.sealed,
-    }
-
-
-def decision(event: StoredEvent, fact: SuspicionDecided) -> dict[str, object]:
-    """What a decision changes of a suspicion, but for its words."""
-    return {
-        "suspicion_id": fact.suspicion_id,
-        "status": fact.decision.value,
-        "reference": fact.reference,
-        "decided_by": fact.decided_by,
-        "decided_at": event.recorded_at,
-    }
+        await put(connection, "suspicion", (await SUSPICIONS.after(connection, events)).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +35,11 @@ class Suspicion:
     reported_by: str
     reported_at: datetime
     status: str
-    reference: str | None
-    decided_by: str | None
-    decided_at: datetime | None
     sealed: str
-    sealed_reason: str | None
+    reference: str | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    sealed_reason: str | None = None
 
     @property
     def stream(self) -> str:
@@ -100,6 +65,36 @@ class Suspicion:
         }
 
 
+def _begin(event: StoredEvent) -> Suspicion:
+    fact = event.fact
+    assert isinstance(fact, SuspicionReported)  # what the stream of a suspicion begins with
+    return Suspicion(
+        suspicion_id=fact.suspicion_id,
+        customer_id=fact.customer_id,
+        observed_on=fact.observed_on,
+        reported_by=fact.reported_by,
+        reported_at=event.recorded_at,
+        status="open",
+        sealed=fact.sealed,
+    )
+
+
+def decided(suspicion: Suspicion, event: StoredEvent) -> Suspicion:
+    """A suspicion after the decision on it."""
+    fact = event.fact
+    assert isinstance(fact, SuspicionDecided)  # nothing else follows
+    return replace(
+        suspicion,
+        status=fact.decision.value,
+        reference=fact.reference,
+        decided_by=fact.decided_by,
+        decided_at=event.recorded_at,
+        sealed_reason=fact.sealed,
+    )
+
+
+SUSPICIONS = Fold(_begin, decided, readers(SuspicionReported, SuspicionDecided))
+
 _SELECT = """
     SELECT suspicion_id, customer_id, observed_on, reported_by, reported_at, status, reference, decided_by,
            decided_at, sealed, sealed_reason
@@ -117,7 +112,7 @@ async def find(connection: AsyncConnection, suspicion_id: str, own: str | None) 
 
 
 async def listed(
-    connection: AsyncConnection, after: str, limit: int, status: str | None, own: str | None
+    connection: AsyncConnection, status: str | None, own: str | None, after: str, limit: int
 ) -> list[Suspicion]:
     """Suspicions in order of reporting beyond a place; only those that ``own`` reported, if given."""
     rows = await connection.execute(

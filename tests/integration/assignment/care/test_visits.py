@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from services.assignment.domain.month import months_later
+from services.assignment.views.care.open_item import ItemKind, open_items_as_of
 from shared.infrastructure.auth import Role
 from tests.integration.assignment.bank import assignment, customer
 from tests.integration.assignment.care.office import WRITTEN, Office, items, refused
@@ -148,6 +149,25 @@ async def test_the_policy_of_the_day_decides_how_often(office: Office) -> None:
         ("c1", "visit", one.isoformat(), "m1", (max(changed, one) - one).days)
     ]
     assert three > changed
+
+
+async def test_what_was_due_goes_by_the_tier_of_that_day(office: Office) -> None:
+    tiers = {"gold": {"visit_months": 1}, "basic": {"visit_months": 24}}
+    terms = {"tiers": {name: {"weight": "1", **more} for name, more in tiers.items()}}
+    policy = await office.bank.approver.put(f"/v1/policies/{office.bank.past}", json=terms)
+    assert policy.status_code == 200, policy.text
+    begun = [("c1", "visit", months_later(office.bank.past, 1).isoformat(), "m1")]
+    assert [one[:4] for one in await due(office.m1)] == begun
+    asked = await office.bank.assigner.post(
+        "/v1/customers/c1/tier", json={"tier": "basic", "reason": "small"}
+    )
+    proposal = f"/v1/proposals/{asked.json()['proposal_id']}/approve"
+    assert (await office.bank.approver.post(proposal)).status_code == 200
+    assert await due(office.m1) == []
+    assert [one[:4] for one in await due(office.m1, by=office.day(1))] == begun
+    async with office.service.database.read() as connection:
+        then = await open_items_as_of(connection, ["c1"], office.day(1))
+    assert [(one.kind, one.item_id) for one in then] == [(ItemKind.VISIT, "c1")]
 
 
 async def test_a_customer_is_due_with_the_largest_share_of_the_day_and_without_managers_not_at_all(
