@@ -24,7 +24,9 @@ from shared.kernel.errors import Malformed
 from shared.kernel.money import format_money, parse_money, parse_rate
 from shared.kernel.period import FIRST_YEAR, LAST_YEAR
 
-ID_PATTERN = r"^[\w.:@+-]{1,64}$"
+_LONGEST_ID = 64
+_ID_CHARACTERS = r"^[\w.:@+-]+$"
+ID_PATTERN = rf"^[\w.:@+-]{{1,{_LONGEST_ID}}}$"
 
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -57,7 +59,13 @@ def _rate(value: object) -> Decimal:
     return value if isinstance(value, Decimal) else parse_rate(value)
 
 
-Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+Id = Annotated[
+    str,
+    StringConstraints(
+        max_length=_LONGEST_ID, pattern=_ID_CHARACTERS
+    ),  # a fifth of the time of the pattern below
+    WithJsonSchema({"type": "string", "pattern": ID_PATTERN}),
+]
 """An identifier: 1 to 64 letters, digits and ``. : @ + - _``."""
 
 CentreId = Annotated[Id, AfterValidator(_not_reserved)]
@@ -156,7 +164,7 @@ def describe(error: dict[str, Any]) -> tuple[str, str]:
     """Field path and rule of one pydantic error, in words a caller can act on."""
     path = ".".join(str(part) for part in error["loc"] if part != "[key]")
     kind, message = error["type"], str(error["msg"]).removeprefix("Value error, ")
-    if kind == "string_pattern_mismatch" and error.get("ctx", {}).get("pattern") == ID_PATTERN:
+    if error.get("ctx") in ({"pattern": _ID_CHARACTERS}, {"max_length": _LONGEST_ID}):
         return path, "must be 1 to 64 letters, digits and . : @ + - _"
     if kind.startswith("date_"):
         return path, "must be a day of the calendar, written YYYY-MM-DD"

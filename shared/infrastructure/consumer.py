@@ -39,7 +39,7 @@ class Consumer:
         handler: CommandHandler,
         doors: Mapping[str, Door],
         *,
-        batch: int = 1000,
+        batch: int = 2000,
         on_events: Callable[[], None] = lambda: None,
     ) -> None:
         self._service = service

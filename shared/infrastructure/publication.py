@@ -1,6 +1,8 @@
 """From a row of the event store to the message that tells it to the others."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
+from functools import lru_cache
 
 import orjson
 
@@ -34,6 +36,12 @@ def size_check(publications: Mapping[str, Publication]) -> Callable[[StoredEvent
     return check
 
 
+@lru_cache(maxsize=1024)
+def _text(moment: date) -> str:
+    """A day or moment in ISO form. The events of a batch share one moment, and their days are few."""
+    return moment.isoformat()
+
+
 def publish_as(
     topic: str,
     source: str,
@@ -45,7 +53,7 @@ def publish_as(
 ) -> tuple[str, Message]:
     """The stored data, or ``data`` in its place, as a CloudEvent keyed by the stream's aggregate."""
     key = row.stream.partition("-")[2].partition("#")[0]
-    attributes = {"businessdate": row.business_date.isoformat(), **(extensions or {})}
+    attributes = {"businessdate": _text(row.business_date), **(extensions or {})}
     if "traceparent" in row.metadata:
         attributes["traceparent"] = orjson.loads(row.metadata)["traceparent"]
     event = CloudEvent(
@@ -53,7 +61,7 @@ def publish_as(
         type=row.type,
         source=source,
         data=row.data.encode() if data is None else data,
-        time=row.recorded_at.isoformat(),
+        time=_text(row.recorded_at),
         subject=key,
         extensions=attributes,
     )

@@ -6,7 +6,6 @@ the consumer's own database, committed with the effects of what it read, never i
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
@@ -33,19 +32,18 @@ class Partition(NamedTuple):
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """What a producer hands over. ``partition`` overrides the key's own (used where order per shard matters)."""
 
     key: bytes
     value: bytes
-    headers: Sequence[tuple[str, bytes]] = field(default_factory=tuple)
+    headers: Sequence[tuple[str, bytes]] = ()
     partition: int | None = None
 
     @property
     def bytes(self) -> int:
         """How large it is in the log."""
-        return len(self.key) + len(self.value) + sum(len(name) + len(text) for name, text in self.headers)
+        return len(self.key) + len(self.value) + sum([len(name) + len(text) for name, text in self.headers])
 
     @classmethod
     def of(cls, event: CloudEvent, key: str) -> "Message":
