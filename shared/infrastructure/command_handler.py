@@ -33,8 +33,33 @@ class View(Protocol):
     def tables(self) -> Sequence[str]:
         """The tables it owns; replay rebuilds them."""
 
+    @property
+    def takes(self) -> Collection[type] | None:
+        """The kinds of event that it is made from; it is shown no others. None: it is shown all of them."""
+
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         """Take in events, each shard's in order. Must not depend on anything but the events and its own tables."""
+
+
+class Batch:
+    """The events that were stored together, each shard's in order, ready to be shown to one view after the other."""
+
+    def __init__(self, events: Sequence[StoredEvent]) -> None:
+        self.events = events
+        self._types = {event.type for event in events}
+
+    def taken_by(self, view: View) -> Sequence[StoredEvent]:
+        """The events of the kinds that a view takes, in order."""
+        if view.takes is None:
+            return self.events
+        taken = {
+            kind.__name__ for kind in view.takes
+        }  # the stored type; a service may have a class of its own for it
+        if self._types <= taken:
+            return self.events
+        if self._types.isdisjoint(taken):
+            return ()
+        return [event for event in self.events if event.type in taken]
 
 
 Loader = Callable[[AsyncConnection, Sequence[Any]], Awaitable[dict[str, Any]]]
@@ -214,9 +239,11 @@ class CommandHandler:
         events = work.appender.events
         await work.appender.write(connection)
         if events:
+            stored = Batch(events)
             for view, seconds in self._views:
-                with seconds.time():
-                    await view.project(connection, events)
+                if taken := stored.taken_by(view):
+                    with seconds.time():
+                        await view.project(connection, taken)
             when_committed(connection, lambda: self._stored(events))
         return outcomes
 

@@ -209,6 +209,7 @@ class DeadLetterView:
     """Table ``dead_letter`` = ``GET /v1/dead-letters``."""
 
     tables = ("dead_letter",)
+    takes = frozenset({MessageRefused, MessageReplayed, MessageDismissed})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         letters = [(event, event.fact) for event in events if type(event.fact) is MessageRefused]

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.infrastructure import event_store
 from shared.infrastructure.chain import Place, follow, heads
-from shared.infrastructure.command_handler import View
+from shared.infrastructure.command_handler import Batch, View
 from shared.infrastructure.database import Database
 from shared.infrastructure.event_log import PARTITIONS
 from shared.infrastructure.event_store import History
@@ -144,8 +144,10 @@ class _Rebuild:
         total = await _count(self._connection)
         for shard, reached in self._reached.items():
             async for events in self._history.of_shard(self._connection, shard, reached, _BATCH):
+                batch = Batch(events)
                 for view in self._views:
-                    await view.project(self._connection, events)
+                    if taken := batch.taken_by(view):
+                        await view.project(self._connection, taken)
                 self._reached[shard] = events[-1].position
                 self.done += len(events)
                 self._progress(self.done, total)

@@ -155,6 +155,7 @@ class JarView:
     """Table ``jar``: what is in each, added up per batch first, as the big views do it."""
 
     tables = ("jar",)
+    takes = None
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         sums: dict[str, list[int]] = {}

@@ -36,6 +36,7 @@ class AwardSheetView:
     """One row a cycle whose awards were proposed."""
 
     tables = ("award_sheet",)
+    takes = frozenset({AwardsProposed, AwardsApproved})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         for event in events:

@@ -55,6 +55,17 @@ class CardView:
     """One row a scorecard, and one an appeal against it."""
 
     tables = ("card", "appeal")
+    takes = frozenset(
+        {
+            CardFrozen,
+            CardScored,
+            CardCalibrated,
+            ScoredByHand,
+            CyclePublished,
+            CardAppealed,
+            CardAppealDecided,
+        }
+    )
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         facts = [event.fact for event in events]

@@ -35,6 +35,7 @@ class ConductView:
     """Sums by shard, month and manager; and one row each for a breach, a breached duty done, a tender won."""
 
     tables = ("conduct", "department_conduct", "breach", "done_late", "tender_commitment")
+    takes = None  # the rules of what is counted say which
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         for add, counting in ((_ADD, counted), (_ADD_OF_DEPARTMENT, counted_of_department)):

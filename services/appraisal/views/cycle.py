@@ -57,6 +57,7 @@ class CycleView:
     """One row a cycle."""
 
     tables = ("cycle",)
+    takes = frozenset({CycleOpened, CycleFrozen, CycleScored, CycleApproved, CyclePublished, CycleClosed})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         for event in events:

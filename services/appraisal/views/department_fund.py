@@ -18,6 +18,7 @@ class DepartmentFundView:
     """One row a department and cycle."""
 
     tables = ("department_fund",)
+    takes = frozenset({DepartmentFundGranted})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         rows = [

@@ -47,6 +47,16 @@ class GradeChangeView:
     """One row a step, with what the assignment service made of it."""
 
     tables = ("grade_change",)
+    takes = frozenset(
+        {
+            GradeChangeProposed,
+            GradeChangeOrdered,
+            GradeChangeApproved,
+            GradeChangeRejected,
+            ManagerGraded,
+            GradeChangeRefused,
+        }
+    )
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         for event in events:

@@ -35,6 +35,7 @@ class HoldingView:
     """One row a customer, effective date and manager; of several words for a date, the last."""
 
     tables = ("holding",)
+    takes = frozenset({CustomerAssigned})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         latest = {

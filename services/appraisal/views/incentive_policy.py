@@ -18,6 +18,7 @@ class IncentivePolicyView:
     """One row a change of policy; ``number`` is the policy stream's version."""
 
     tables = ("incentive_policy",)
+    takes = frozenset({IncentivePolicySet})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         for event in events:

@@ -39,6 +39,7 @@ class IntakeView:
     """One row a ledger shard, and one for each run of its positions that were taken in."""
 
     tables = ("intake", "intake_run")
+    takes = frozenset({ResultsReceived})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         received = [event.fact for event in events if isinstance(event.fact, ResultsReceived)]

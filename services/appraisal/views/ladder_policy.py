@@ -17,6 +17,7 @@ class LadderPolicyView:
     """One row a word of policy; ``number`` is the policy stream's version."""
 
     tables = ("ladder_policy",)
+    takes = frozenset({LadderPolicySet})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         for event in events:

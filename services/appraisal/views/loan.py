@@ -41,6 +41,7 @@ class LoanView:
     with a late entry that is reckoned anew."""
 
     tables = ("loan_state",)
+    takes = frozenset({ResultsReceived})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         notes = [

@@ -46,6 +46,7 @@ class LoanResultView:
     """One row a loan, manager and month; and one a change of a loan's class, with whether it was followed up."""
 
     tables = ("loan_result", "reclassification")
+    takes = frozenset({ResultsReceived, ReclassificationsWorked})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         received = [event.fact for event in events if isinstance(event.fact, ResultsReceived)]

@@ -42,6 +42,9 @@ class MeasureView:
     """One row a measure."""
 
     tables = ("measure",)
+    takes = frozenset(
+        {MeasureProposed, MeasureApproved, MeasureRejected, MeasureAppealed, MeasureAppealDecided}
+    )
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         for event in events:

@@ -22,6 +22,7 @@ class PayrollView:
     """One row an item; an event makes one at most."""
 
     tables = ("payroll_item",)
+    takes = None  # the payroll's rules say which put something on it
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         rows = [

@@ -37,6 +37,7 @@ class ResultView:
     """Sums of legs per shard, month, book, centre and line; and what of them adjusts which closed month."""
 
     tables = ("result", "adjustment")
+    takes = frozenset({ResultsReceived})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         sums: dict[tuple[int, str, int, str, str], int] = {}

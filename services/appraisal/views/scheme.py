@@ -19,6 +19,7 @@ class SchemeView:
     """One row a version of a scheme."""
 
     tables = ("scheme",)
+    takes = frozenset({SchemeSet})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         for event in events:

@@ -54,6 +54,7 @@ class StaffView:
     """One row a manager, kind of word and day; of several, the last."""
 
     tables = ("staff",)
+    takes = frozenset({ManagerRegistered, ManagerGraded, ManagerTransferred, ManagerDeparted})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         words = [word for event in events if (word := _word(event.fact)) is not None]

@@ -20,6 +20,7 @@ class StatedView:
     """One row a centre and month, and one a closed month."""
 
     tables = ("stated", "closed_month")
+    takes = frozenset({ManagerResultStated, DepartmentResultStated, PeriodClosed})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         rows = [

@@ -49,6 +49,7 @@ class TargetView:
     """One row a unit, source and year."""
 
     tables = ("target",)
+    takes = frozenset({TargetCascaded, TargetSet, TargetChanged})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         driver = await driver_of(connection)

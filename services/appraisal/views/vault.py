@@ -48,6 +48,7 @@ class VaultView:
     """
 
     tables = ("award", "instalment", "clawback")
+    takes = frozenset({AwardGranted, InstalmentPaid, AwardClawedBack, AwardReleased, ClaimSettled})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         granted = [(event.fact, event.data) for event in events if isinstance(event.fact, AwardGranted)]

@@ -32,6 +32,7 @@ class AllocationView:
     """One row an allocation."""
 
     tables = ("allocation",)
+    takes = frozenset({AllocationApplied})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         await put(connection, "allocation", (await ALLOCATIONS.after(connection, events)).values())

@@ -25,6 +25,7 @@ class AllocationRuleView:
     """One row an effective date, the last word for it."""
 
     tables = ("allocation_rule",)
+    takes = frozenset({AllocationRulesSet})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         for lists in (await RULE_LISTS.after(connection, events)).values():

@@ -51,6 +51,7 @@ class AssignmentView:
     batch, the last word for each."""
 
     tables = ("assignment", "portfolio")
+    takes = frozenset({CustomerAssigned})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         latest = {

@@ -22,6 +22,17 @@ class ClaimView:
     """One row a customer in an open process."""
 
     tables = ("claim",)
+    takes = frozenset(
+        {
+            TenderOpened,
+            HandOverPlanned,
+            TenderAwarded,
+            TenderClosedWithoutAward,
+            TenderCancelled,
+            HandOverCompleted,
+            HandOverCancelled,
+        }
+    )
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         claimed: dict[str, tuple[Process, list[str]]] = {}

@@ -60,6 +60,7 @@ class CustomerView:
     """One row a customer, as it is now."""
 
     tables = ("customer",)
+    takes = frozenset({CustomerRegistered, CustomerMoved, CustomerTierChanged, ProfileChanged})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         registered: list[tuple[object, ...]] = []

@@ -50,6 +50,7 @@ class HandOverView:
     """One row a hand-over, and one for each party that acknowledged it."""
 
     tables = ("hand_over", "acknowledgement")
+    takes = frozenset({HandOverPlanned, HandOverAcknowledged, HandOverCompleted, HandOverCancelled})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         states = (await HAND_OVERS.after(connection, events)).values()

@@ -45,6 +45,7 @@ class ManagerView:
     """
 
     tables = ("manager", "standing")
+    takes = None  # whatever is said of a manager
 
     def __init__(self, history: History) -> None:
         self._history = history

@@ -16,6 +16,7 @@ class PolicyView:
     """One row a change of policy; ``number`` is the policy stream's version."""
 
     tables = ("policy",)
+    takes = frozenset({PolicySet})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         for changes in (await POLICY_CHANGES.after(connection, events)).values():

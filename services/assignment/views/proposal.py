@@ -29,6 +29,7 @@ class ProposalView:
     """One row a proposal."""
 
     tables = ("proposal",)
+    takes = frozenset({ChangeProposed, ProposalApproved, ProposalRejected})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         await put(connection, "proposal", (await PROPOSALS.after(connection, events)).values())

@@ -43,6 +43,7 @@ class RegisterView:
     """One row a customer and closed month, one a loan, one a closed month."""
 
     tables = ("customer_result", "customer_loan", "closed_month")
+    takes = frozenset({CustomerResultStated, LoanClassNoted, PeriodClosed})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         results = [_result(event.fact) for event in events if isinstance(event.fact, CustomerResultStated)]

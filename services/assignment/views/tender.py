@@ -47,6 +47,9 @@ class TenderView:
     """One row a tender, and one a bid that was neither replaced nor withdrawn."""
 
     tables = ("tender", "bid")
+    takes = frozenset(
+        {TenderOpened, BidMade, BidWithdrawn, TenderAwarded, TenderClosedWithoutAward, TenderCancelled}
+    )
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         states = (await TENDERS.after(connection, events)).values()

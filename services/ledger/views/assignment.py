@@ -22,6 +22,7 @@ class AssignmentView:
     """The latest word for each customer and effective date."""
 
     tables = ("assignment",)
+    takes = frozenset({CustomerAssigned})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         latest = {

@@ -46,6 +46,7 @@ class ClosingView:
     """What closes have computed for each month so far, and each customer's stocks as stated last."""
 
     tables = ("computed_result", "customer_stock")
+    takes = frozenset({EntryBooked, CustomerResultStated})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         computed: dict[tuple[int, str, str, str], int] = {}

@@ -18,6 +18,7 @@ class FtpCurveView:
     """The latest word for each curve and effective date."""
 
     tables = ("ftp_curve",)
+    takes = frozenset({FtpCurveSet})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         for event in events:

@@ -70,6 +70,7 @@ class BooksView:
     """
 
     tables = ("leg", "centre_month", "month")
+    takes = frozenset({EntryBooked})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         rows: list[tuple[object, ...]] = []
@@ -82,8 +83,7 @@ class BooksView:
             shard, position = event.shard, event.position
             ranges.setdefault(shard, [position, position])[1] = position
             legs = entry.legs
-            for number, leg in enumerate(legs, 1):
-                rows.append((shard, position, number, *leg))
+            rows += [(shard, position, number, *leg) for number, leg in enumerate(legs, 1)]
             booked_in = {entry.period} if not entry.moves else {entry.period, *(leg.period for leg in legs)}
             for period in booked_in:
                 month = months.setdefault((shard, period), [0, position, position])

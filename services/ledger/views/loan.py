@@ -23,6 +23,7 @@ class LoanView:
     """The last word of the batch on each loan. Two customers claiming one loan id break its primary key."""
 
     tables = ("loan",)
+    takes = frozenset({EntryBooked})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         latest: dict[tuple[str, str], Loan] = {}

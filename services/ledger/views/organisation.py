@@ -39,6 +39,7 @@ class OrganisationView:
     """One row a manager and effective date: the latest word for it."""
 
     tables = ("manager_place",)
+    takes = frozenset({ManagerPlaced})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         latest = {

@@ -18,6 +18,7 @@ class PeriodView:
     """One row a closed month, and one a cost pool."""
 
     tables = ("period", "cost_pool")
+    takes = frozenset({PeriodClosed, CostPoolDeclared})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         for event in events:

@@ -15,6 +15,7 @@ class ProductView:
     """One row a product and effective date; the later word for the same date replaces the earlier."""
 
     tables = ("product",)
+    takes = frozenset({ProductDefined})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         for event in events:

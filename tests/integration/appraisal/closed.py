@@ -21,6 +21,7 @@ from services.appraisal.domain.cycle_event import (
 from shared.contracts.appraisal import Rating
 from shared.contracts.ledger import ComputedFrom
 from shared.infrastructure import event_store
+from shared.infrastructure.command_handler import Batch
 from shared.infrastructure.event_log import PARTITIONS
 from shared.infrastructure.event_store import Appender
 from shared.kernel.books import Book, Line
@@ -39,8 +40,9 @@ async def write(service: ServiceUnderTest, facts: Sequence[Fact]) -> None:
         for fact in facts:
             appender.add(event_store.new_id(), fact, Origin("test", "test"))
         await appender.write(connection)
+        stored = Batch(appender.events)
         for view in service.service.definition.all_views:
-            await view.project(connection, appender.events)
+            await view.project(connection, stored.taken_by(view))
 
 
 def cycle(

@@ -206,6 +206,7 @@ class BrokenView:
     """A view with an error in it."""
 
     tables = ()
+    takes = None
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         raise ArithmeticError("it does not add up")

@@ -354,6 +354,7 @@ class CollidingView:
     """A view whose writers meet others so many times before they get through."""
 
     tables = ()
+    takes = None
 
     def __init__(self, errors: Sequence[Exception]) -> None:
         self.errors = list(errors)

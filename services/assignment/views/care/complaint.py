@@ -33,6 +33,7 @@ class ComplaintView:
     """One row a complaint; of several answers the last."""
 
     tables = ("complaint",)
+    takes = frozenset({ComplaintReceived, ComplaintAssigned, ComplaintAnswered, ComplaintConfirmed})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         await put(connection, "complaint", (await COMPLAINTS.after(connection, events)).values())

@@ -17,6 +17,7 @@ class FeedbackView:
     """One row a feedback."""
 
     tables = ("feedback",)
+    takes = frozenset({FeedbackGiven, FeedbackAnswered})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         await put(connection, "feedback", (await FEEDBACK.after(connection, events)).values())

@@ -62,6 +62,7 @@ class OverdueView:
     """
 
     tables = ("visit_cycle", "promised_visit", "visit_missed")
+    takes = frozenset({CustomerRegistered, CustomerTierChanged, CustomerAssigned, VisitMade, VisitMissed})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         facts = [event.fact for event in events]

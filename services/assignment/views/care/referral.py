@@ -26,6 +26,7 @@ class ReferralView:
     """One row a referral."""
 
     tables = ("referral",)
+    takes = frozenset({CustomerReferred, ReferralClosed})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         await put(connection, "referral", (await REFERRALS.after(connection, events)).values())

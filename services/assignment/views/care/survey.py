@@ -21,6 +21,7 @@ class SurveyView:
     """One row a survey."""
 
     tables = ("survey",)
+    takes = frozenset({CustomerSurveyed})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         rows = [

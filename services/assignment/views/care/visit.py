@@ -20,6 +20,7 @@ class VisitView:
     """One row a visit."""
 
     tables = ("visit",)
+    takes = frozenset({VisitMade})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         rows = [

@@ -31,6 +31,7 @@ class DepositsView:
     """One row a customer and business day, amounts in minor units; and one a posting."""
 
     tables = ("deposit_sum", "deposit_seen")
+    takes = frozenset({DepositsWatched})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         watched = [event.fact for event in events if isinstance(event.fact, DepositsWatched)]

@@ -23,6 +23,7 @@ class DutyView:
     """One row a duty."""
 
     tables = ("duty",)
+    takes = frozenset({DutyRaised, DutyBreached, DutyDone})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         await put(connection, "duty", (await DUTIES.after(connection, events)).values())

@@ -36,6 +36,7 @@ class ReviewView:
     """One row a review; ``number`` counts those of a customer."""
 
     tables = ("review",)
+    takes = frozenset({CustomerReviewed})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         rows = [_row(event, event.fact) for event in events if isinstance(event.fact, CustomerReviewed)]

@@ -22,6 +22,7 @@ class ReviewDueView:
     """One row a customer; ``next_due_on`` is null until the first review."""
 
     tables = ("review_due",)
+    takes = frozenset({CustomerRegistered, CustomerReviewed})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         registered = [

@@ -20,6 +20,7 @@ class SuspicionView:
     """One row a suspicion."""
 
     tables = ("suspicion",)
+    takes = frozenset({SuspicionReported, SuspicionDecided})
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         await put(connection, "suspicion", (await SUSPICIONS.after(connection, events)).values())
