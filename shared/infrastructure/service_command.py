@@ -66,12 +66,19 @@ def serve(define: Define, settings: Settings, server: str) -> None:
     asyncio.run(check_log(definition, settings, server))
     tracing.start(definition.name, settings.otlp_endpoint)
     running = RunningService.of(definition, settings, server)
-    # A batch makes some ten thousand short-lived objects that no cycle holds; what was loaded at start stays for
-    # good. Collecting either every few hundred allocations would cost a tenth of the time.
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
+    collect_rarely()
     serve_http(running.app(), settings.host, settings.port_of(definition.name))
     tracing.stop()
+
+
+def collect_rarely() -> None:
+    """Leave what was loaded at start out of garbage collection, and collect the rest when there is much of it.
+
+    Each partition's batch in work makes some eighty thousand objects that no cycle holds. Looking for cycles among them
+    every few hundred, as Python does unless told otherwise, would cost more than a tenth of the time.
+    """
+    gc.freeze()
+    gc.set_threshold(500_000, 20, 100)
 
 
 def replay(define: Define, settings: Settings, server: str) -> int:

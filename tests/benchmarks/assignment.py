@@ -8,7 +8,6 @@ in life, through the command handler; preview, apply and the queries go through 
 
 import argparse
 import asyncio
-import gc
 import logging
 import random
 import resource
@@ -37,6 +36,7 @@ from shared.contracts.ledger import CustomerResultStated, PeriodClosed
 from shared.infrastructure.bank_time import today
 from shared.infrastructure.command_handler import AnyDecider, Submission
 from shared.infrastructure.embedded_postgres import EmbeddedPostgres
+from shared.infrastructure.service_command import collect_rarely
 from shared.kernel.event import Origin
 from tests.support.services import ServiceUnderTest, running_service
 
@@ -172,8 +172,7 @@ def peak_mib() -> str:
 
 async def main(number: int, count: int, queries: int) -> None:
     """Fill, allocate, read, and print."""
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 100)  # as a service does before it serves
+    collect_rarely()  # as a service does before it serves
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with tempfile.TemporaryDirectory() as folder:
         server = EmbeddedPostgres(Path(folder))
