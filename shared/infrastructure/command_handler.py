@@ -35,7 +35,7 @@ class View(Protocol):
 
     @property
     def takes(self) -> Collection[type] | None:
-        """The kinds of event that it is made from; it is shown no others. None: it is shown all of them."""
+        """The kinds of event, as they are read today, that it is made from; it is shown no others. None: all."""
 
     async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
         """Take in events, each shard's in order. Must not depend on anything but the events and its own tables."""
@@ -46,20 +46,24 @@ class Batch:
 
     def __init__(self, events: Sequence[StoredEvent]) -> None:
         self.events = events
-        self._types = {event.type for event in events}
+        self._kinds = {_kind(event) for event in events}
 
     def taken_by(self, view: View) -> Sequence[StoredEvent]:
         """The events of the kinds that a view takes, in order."""
         if view.takes is None:
             return self.events
-        taken = {
-            kind.__name__ for kind in view.takes
-        }  # the stored type; a service may have a class of its own for it
-        if self._types <= taken:
+        taken = {kind.__name__ for kind in view.takes}
+        if self._kinds <= taken:
             return self.events
-        if self._types.isdisjoint(taken):
+        if self._kinds.isdisjoint(taken):
             return ()
-        return [event for event in self.events if event.type in taken]
+        return [event for event in self.events if _kind(event) in taken]
+
+
+def _kind(event: StoredEvent) -> str:
+    """The name of the fact's class: what was stored in an old shape is read as a fact of today, and a service may have
+    a class of its own for an event of a contract."""
+    return type(event.fact).__name__
 
 
 Loader = Callable[[AsyncConnection, Sequence[Any]], Awaitable[dict[str, Any]]]

@@ -76,7 +76,7 @@ def _rule(award: AwardGranted, event: AwardClawedBack | AwardReleased) -> str:
         return "In that class nothing is clawed back"
     said = provision(award, event)
     source = (
-        f"the award's own terms ({award.policy}), as the message states no provision rate,"
+        "the rates that the award was granted with, as the message states no provision rate,"
         if event.provision_rate is None
         else f"the provision rate of that class in the ledger's policy in force for {said['month']} ({said['policy']})"
     )

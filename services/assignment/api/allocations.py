@@ -145,6 +145,8 @@ async def get_allocation(
     async with request.app.state.database.snapshot() as connection:
         found = await allocation_view.find(connection, allocation_id)
         if as_of is not None:
+            if found is None:
+                raise missing
             found = await state_as_of(connection, ALLOCATIONS, stream_of(allocation_id), as_of, missing)
         shown = found.shown() if found else await allocation_preview.find(connection, allocation_id)
     if shown is None:

@@ -46,6 +46,9 @@ router = APIRouter(prefix="/v1/hand-overs", tags=["hand-overs"])
 LONGEST_TAIL = 6
 """How many steps a tail has at most."""
 
+_MOST_LOOKED_AT = 50
+"""Hand-overs that a page of the past looks through: one may be of some hundred customers."""
+
 HandOverReader = Annotated[Principal, Depends(allow(Role.ASSIGNER, Role.APPROVER, Role.MANAGER, reads=True))]
 """A caller who may see hand-overs, or those that concern them."""
 
@@ -127,7 +130,7 @@ async def list_hand_overs(
         if as_of is not None:
             look = partial(hand_over_view.listed, connection, party, None, manager_id)
             past = Past(partial(hand_over_view.as_of, connection, as_of), of_status(status))
-        found = await one_page(look, _place, after, page.limit, past)
+        found = await one_page(look, _place, after, page.limit, past, most=_MOST_LOOKED_AT)
     return Json(page_of([one.summary() for one in found.rows], found.cursor))
 
 

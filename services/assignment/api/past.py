@@ -19,10 +19,10 @@ from shared.infrastructure.http import encode_cursor
 from shared.kernel.errors import Unknown
 
 LOOKED_AT = 100
-"""How many rows of the present are looked at at once, at least."""
+"""How many rows of the present are looked at at once, at least, for small pages."""
 
 MOST_LOOKED_AT = 2000
-"""How many are looked at for one page; what was not found among them is left to the next."""
+"""How many are looked at for one page, unless a row is a large one; what was not found is left to the next page."""
 
 PastDay = Annotated[
     BusinessDate | None,
@@ -101,19 +101,21 @@ async def one_page(
     after: PlaceT,
     limit: int,
     past: Past[RowT] | None,
+    most: int | None = None,
 ) -> Found[RowT, PlaceT]:
     """A page beyond a place of what ``look`` finds in the present, as it is now or was in the ``past``.
 
-    For the past, ``look`` must find whatever may have been wanted then; it is looked through until the page is full,
-    as long as that is cheap.
+    For the past, ``look`` must find whatever may have been wanted then; it is looked through until the page is full, or
+    ``most`` rows were looked at, by default MOST_LOOKED_AT.
     """
     if past is None:
         rows = await look(after, limit)
         return Found(rows, rows, place(rows[-1]) if len(rows) == limit else None)
     then: list[RowT] = []
     present: list[RowT] = []
-    step = max(limit, LOOKED_AT)
-    for _ in range(max(MOST_LOOKED_AT // step, 1)):
+    most = most or MOST_LOOKED_AT
+    step = min(max(limit, LOOKED_AT), most)
+    for _ in range(most // step):
         rows = await look(after, step)
         states = await past.then([row.stream for row in rows])
         for row in rows:

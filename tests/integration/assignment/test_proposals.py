@@ -1,13 +1,19 @@
 """A change of the past by an assigner waits for another person's word."""
 
 import asyncio
+from dataclasses import dataclass
+from datetime import date
 
 import httpx
+import orjson
 import pytest
 
 from services.assignment.api import assignments
+from shared.infrastructure import event_store
 from shared.infrastructure.auth import Principal, Role
 from shared.infrastructure.database import Database
+from shared.infrastructure.event_store import Appender, shard_of_stream
+from shared.kernel.event import Origin
 from tests.integration.assignment.bank import Bank
 
 
@@ -148,3 +154,37 @@ async def test_a_repetition_that_is_overtaken_by_another_word_becomes_a_proposal
     monkeypatch.setattr(assignments, "_look", look_and_be_overtaken)
     answer = await bank.assign("c1", bank.past, by=bank.assigner, m1="1")
     assert (answer.status_code, await open_proposals(bank)) == (202, [answer.json()["proposal_id"]])
+
+
+@dataclass(frozen=True)
+class AssignmentProposed:
+    """A proposal on c1 in the shape that such an event had when there was no other kind of proposal."""
+
+    business_date: date
+    stream: str = "proposal-c1#p1"
+
+    def to_json(self) -> bytes:
+        assignment = {
+            "customer_id": "c1",
+            "shares": [{"manager_id": "m1", "share": "1"}],
+            "effective_from": self.business_date,
+            "reason": "agreed",
+        }
+        said = {"proposal_id": "p1", "key": "c1", "business_date": self.business_date, "proposed_by": "ann"}
+        return orjson.dumps({**said, "assignment": assignment})
+
+
+async def test_an_open_proposal_of_the_first_shape_is_still_there_after_a_replay_and_can_be_approved(
+    bank: Bank,
+) -> None:
+    old = AssignmentProposed(bank.past)
+    async with bank.service.database.begin() as connection:
+        heads = await event_store.lock(connection, [shard_of_stream(old.stream)])
+        appender = Appender(heads, {}, event_store.now())
+        appender.add("p1", old, Origin("ann", "test"))
+        await appender.write(connection)
+    await bank.service.replay()
+    assert await open_proposals(bank) == ["p1"]
+    assert await bank.service.verify() is None
+    assert (await bank.approver.post("/v1/proposals/p1/approve")).status_code == 200
+    assert [item["effective_from"] for item in await timeline(bank)] == [bank.past.isoformat()]

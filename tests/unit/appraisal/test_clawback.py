@@ -159,8 +159,8 @@ def test_a_clawback_from_before_the_ledger_stated_rates_is_explained_by_the_awar
     award, clawed = AwardGranted.model_validate(AWARD), AwardClawedBack.model_validate(before)
     assert provision(award, clawed) == {"rate": "30", "month": "2028-11", "policy": None}
     assert sentences(award, clawed, MONTHS)[3].endswith(
-        "core-8. By the award's own terms (default), as the message states no provision rate, 30 % of 3600.00 is "
-        "clawed back: 1080.00."
+        "core-8. By the rates that the award was granted with, as the message states no provision rate, 30 % of "
+        "3600.00 is clawed back: 1080.00."
     )
 
 

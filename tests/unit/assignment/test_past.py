@@ -56,6 +56,17 @@ async def test_all_pages_together_hold_what_was_wanted_once_and_in_order(
         assert found == sorted(one for one in then if status in (None, then[one]))
 
 
+async def test_a_list_of_large_rows_looks_at_fewer() -> None:
+    async def look(after: str, limit: int) -> Sequence[Row]:
+        return [Row(one, "now") for one in map(chr, range(97, 123)) if one > after][:limit]
+
+    async def states(streams: Sequence[str]) -> Mapping[str, Row]:
+        return {one: Row(one, "done") for one in streams}
+
+    found = await one_page(look, lambda row: row.stream, "", 10, Past(states, of_status("open")), most=3)
+    assert (found.rows, found.following) == ([], "c")
+
+
 async def test_a_page_looks_at_so_many_rows_and_leaves_the_rest_to_the_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

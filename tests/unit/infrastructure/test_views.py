@@ -69,7 +69,8 @@ Richer.__name__ = MessageReplayed.__name__
 def test_a_view_is_shown_the_events_of_the_kinds_it_takes_in_their_order(
     takes: Collection[type] | None, shown: list[int]
 ) -> None:
-    batch = Batch(stored(LETTER, DISMISSAL, Richer(**dict(LETTER))))
+    first, second, third = stored(LETTER, DISMISSAL, Richer(**dict(LETTER)))
+    batch = Batch([first._replace(type="OfAnOldShape"), second, third])
     assert [event.position for event in batch.taken_by(Shown(takes))] == shown
 
 

@@ -82,7 +82,7 @@ async def _with_visits(
     *,
     past: bool = False,
 ) -> list[OpenItem]:
-    policy = (await policies(connection)).in_force(day)
+    policy = (await policies(connection, day if past else None)).in_force(day)
     due = await due_visits(connection, policy, day, customer_ids=customer_ids, past=past)
     visits = [
         OpenItem(ItemKind(one.kind), one.item_id, one.customer_id, one.manager_id, one.due_on) for one in due
