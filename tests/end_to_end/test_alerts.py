@@ -38,6 +38,22 @@ UNREADABLE = Message(
 )
 
 
+@dataclass(frozen=True)
+class Disk:
+    """How much of this machine's disk is to be free, in bytes, and what others on it may use or give back meanwhile."""
+
+    free_at_least: int
+    margin: int
+    total: int
+
+    @classmethod
+    def under(cls, folder: Path) -> "Disk":
+        """So that there is enough free now, and some gigabytes take it away."""
+        usage = shutil.disk_usage(folder)
+        margin = min(usage.free // 8, 6 * 1024**3)
+        return cls(usage.free - margin, margin, usage.total)
+
+
 @dataclass
 class Drill:
     """A bank at work, watched by Prometheus."""
@@ -46,7 +62,7 @@ class Drill:
     example: Example
     prometheus: Prometheus
     folder: Path
-    filler_bytes: int
+    disk: Disk
     done: set[tuple[str, ...]] = field(default_factory=set)
 
     @property
@@ -120,14 +136,13 @@ class Drill:
 
 @pytest.fixture
 async def drill(tmp_path: Path) -> AsyncIterator[Drill]:
-    disk = shutil.disk_usage(tmp_path)
-    filler_bytes = disk.free // 10  # much more than others on this machine use meanwhile
-    rules = quick_rules(tmp_path, (disk.free - filler_bytes / 2) / disk.total)
+    disk = Disk.under(tmp_path)
+    rules = quick_rules(tmp_path, disk.free_at_least / disk.total)
     async with (
         running_system(tmp_path / "system") as system,
         running_prometheus(tmp_path / "prometheus", system.services.urls, rules=[rules]) as prometheus,
     ):
-        yield Drill(system, Example(system, "d"), prometheus, tmp_path, filler_bytes)
+        yield Drill(system, Example(system, "d"), prometheus, tmp_path, disk)
 
 
 async def test_every_alert_fires_in_earnest_and_what_its_page_says_ends_it(drill: Drill) -> None:
@@ -139,9 +154,9 @@ async def test_every_alert_fires_in_earnest_and_what_its_page_says_ends_it(drill
     await work_is_left_undone(drill)
     await system.said("backup", str(drill.backup))
     await books_and_history_are_tampered_with(drill)
-    await the_disk_fills_up(drill)
     async with hanging_sessions(drill), database_closed(drill, "appraisal"):
-        await drill.fire(set(alerts()) - {"ServiceDown"})
+        async with disk_filling_up(drill):
+            await drill.fire(set(alerts()) - {"ServiceDown"})
         await everything_is_mended(drill)
     await system.settle()
     system.services.kill("appraisal")
@@ -184,10 +199,27 @@ async def books_and_history_are_tampered_with(drill: Drill) -> None:
     )
 
 
-async def the_disk_fills_up(drill: Drill) -> None:
+@asynccontextmanager
+async def disk_filling_up(drill: Drill) -> AsyncIterator[None]:
+    """A backup that is forgotten takes what is free, and what others give back meanwhile."""
     drill.old_backup.mkdir()
-    with (drill.old_backup / "data").open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, drill.filler_bytes)
+    filling = asyncio.create_task(fill(drill.old_backup / "data", drill.disk))
+    try:
+        yield
+    finally:
+        filling.cancel()
+        with suppress(asyncio.CancelledError):
+            await filling
+
+
+async def fill(path: Path, disk: Disk) -> None:
+    with path.open("wb") as file:
+        while True:
+            size = os.fstat(file.fileno()).st_size
+            spare = shutil.disk_usage(path.parent).free - (disk.free_at_least - disk.margin)
+            if spare > 0:
+                os.posix_fallocate(file.fileno(), size, spare)
+            await asyncio.sleep(1)
 
 
 @asynccontextmanager
