@@ -48,8 +48,9 @@ unit: setup ## the tests without I/O; those of the rules must cover every branch
 integration: setup ## the tests on real PostgreSQL and Kafka
 	$(PYTEST) tests/integration
 
+# in order of name: the files of a few long tests come first, and not when all others are done
 end-to-end: setup ## the tests with the services as processes
-	$(PYTEST) tests/end_to_end
+	$(PYTEST) --no-loadscope-reorder tests/end_to_end
 
 check: setup ## format, lint, types, import rules, contracts, dashboards, alerts, manifests
 	$(BIN)/ruff format --check .
