@@ -150,6 +150,7 @@ async def test_every_alert_fires_in_earnest_and_what_its_page_says_ends_it(drill
     await drill.prometheus.until(
         'up == 1 and on (job) dualbook_reading_read_timestamp_seconds{reading="lag"} > 0', 3
     )
+    await system.said("backup", str(drill.folder / "first-backup"))
     await drill.rest()  # of the start
     await work_is_left_undone(drill)
     await system.said("backup", str(drill.backup))
@@ -179,7 +180,7 @@ async def work_is_left_undone(drill: Drill) -> None:
 
 
 async def books_and_history_are_tampered_with(drill: Drill) -> None:
-    """By somebody with the rights of an administrator: a sum, and a byte of an event."""
+    """By somebody with the rights of an administrator: a sum, a byte of an event, and when the last backup was."""
     system = drill.system
     accountant = system.client("ledger", Role.ACCOUNTANT, subject="carl")
     await system.execute("ledger", "ALTER TABLE computed_result RENAME TO gone")
@@ -196,6 +197,11 @@ async def books_and_history_are_tampered_with(drill: Drill) -> None:
         "ALTER TABLE event DISABLE TRIGGER event_is_append_only",
         "UPDATE event SET data = replace(data, 'agreed', 'agreeD') WHERE type = 'CustomerAssigned'",
         "ALTER TABLE event ENABLE TRIGGER event_is_append_only",
+    )
+    await system.execute(
+        "ledger",
+        "UPDATE operation SET ended_at = ended_at - interval '3 days', succeeded_at = succeeded_at - interval '3 days' "
+        "WHERE name = 'backup'",
     )
 
 
@@ -284,4 +290,5 @@ async def everything_is_mended(drill: Drill) -> None:
         await drill.end("DutyBreached", "assignment", ID=duty["duty_id"])
     for alert in ("OperationFailed", "CloseOverdue"):
         await drill.end(alert, "ledger", MONTH=PERIOD)
+    await drill.end("BackupOverdue", "ledger", NEW_BACKUP=str(drill.folder / "new-backup"))
     await drill.end("DiskFull", "ledger", OLD_BACKUP=str(drill.old_backup))
