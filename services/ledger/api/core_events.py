@@ -33,7 +33,8 @@ async def post_core_events(
     batch: Annotated[Any, Depends(json_body)],
 ) -> Response:
     """Book a CloudEvents batch. Each event is accepted, a duplicate or rejected by itself, in the order given; what
-    was accepted is booked when the answer arrives."""
+    was accepted is booked when the answer arrives. What was rejected is kept nowhere: its id may come again with better
+    data."""
     if not isinstance(batch, list) or len(batch) > MOST_EVENTS:
         raise malformed("body", f"must be a JSON array of at most {MOST_EVENTS} CloudEvents", place="body")
     read = [_read(message, caller, desk) for message in batch]
