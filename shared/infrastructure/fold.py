@@ -82,3 +82,14 @@ async def put(
         f"ON CONFLICT ({key}) DO UPDATE SET {changes}",
         [tuple(getattr(row, name) for name in names) for row in rows],
     )
+
+
+class RowView:
+    """A view of one table in which each stream has one row: its fold's state, written anew as the stream grows."""
+
+    tables: tuple[str]
+    fold: Fold[Any]
+
+    async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
+        [table] = self.tables
+        await put(connection, table, (await self.fold.after(connection, events)).values())

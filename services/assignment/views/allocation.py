@@ -24,18 +24,8 @@ from services.assignment.views.policy import policies
 from services.assignment.views.portfolio import burdens
 from services.assignment.views.register import MONTHS_OF_YEAR
 from shared.infrastructure.database import driver_of
-from shared.infrastructure.fold import Fold, put, readers
+from shared.infrastructure.fold import Fold, RowView, readers
 from shared.kernel.event import StoredEvent
-
-
-class AllocationView:
-    """One row an allocation."""
-
-    tables = ("allocation",)
-    takes = frozenset({AllocationApplied})
-
-    async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        await put(connection, "allocation", (await ALLOCATIONS.after(connection, events)).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +54,15 @@ def _begin(event: StoredEvent) -> Applied:
 
 
 ALLOCATIONS = Fold(_begin, lambda applied, _: applied, readers(AllocationApplied))
+
+
+class AllocationView(RowView):
+    """One row an allocation."""
+
+    tables = ("allocation",)
+    takes = frozenset({AllocationApplied})
+    fold = ALLOCATIONS
+
 
 _SELECT = "SELECT allocation_id, summary::text AS summary, recorded_at, actor FROM allocation "
 

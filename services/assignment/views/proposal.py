@@ -21,18 +21,8 @@ from services.assignment.domain.proposal import (
     stream_of,
 )
 from services.assignment.views import manager
-from shared.infrastructure.fold import Fold, put, readers
+from shared.infrastructure.fold import Fold, RowView, readers
 from shared.kernel.event import StoredEvent
-
-
-class ProposalView:
-    """One row a proposal."""
-
-    tables = ("proposal",)
-    takes = frozenset({ChangeProposed, ProposalApproved, ProposalRejected})
-
-    async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        await put(connection, "proposal", (await PROPOSALS.after(connection, events)).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +86,15 @@ PROPOSALS = Fold(
         "AssignmentProposed": read_assignment_proposed,
     },
 )
+
+
+class ProposalView(RowView):
+    """One row a proposal."""
+
+    tables = ("proposal",)
+    takes = frozenset({ChangeProposed, ProposalApproved, ProposalRejected})
+    fold = PROPOSALS
+
 
 _SELECT = """
     SELECT proposal_id, key, kind, content::text AS content, status, proposed_by, proposed_at,

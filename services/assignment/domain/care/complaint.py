@@ -46,6 +46,12 @@ class Status(StrEnum):
 UNANSWERED = (Status.RECEIVED, Status.ASSIGNED)
 """While a complaint waits for an answer, and its deadline counts."""
 
+
+def stream_of(customer_id: str, complaint_id: str) -> str:
+    """The stream of a complaint."""
+    return f"complaint-{customer_id}#{complaint_id}"
+
+
 # --- commands -----------------------------------------------------------------------------------------------
 
 
@@ -59,7 +65,7 @@ class _OfComplaint:
 
     @property
     def stream(self) -> str:
-        return f"complaint-{self.customer_id}#{self.complaint_id}"
+        return stream_of(self.customer_id, self.complaint_id)
 
     @property
     def owner(self) -> str:

@@ -36,7 +36,7 @@ class GiveFeedback:
 
     @property
     def stream(self) -> str:
-        return _stream(self.key, self.feedback_id)
+        return stream_of(self.key, self.feedback_id)
 
     @property
     def owner(self) -> str | None:
@@ -60,7 +60,7 @@ class AnswerFeedback:
 
     @property
     def stream(self) -> str:
-        return _stream(self.key, self.feedback_id)
+        return stream_of(self.key, self.feedback_id)
 
     @property
     def owner(self) -> str | None:
@@ -91,7 +91,7 @@ class _FeedbackEvent(Contract):
 
     @property
     def stream(self) -> str:
-        return _stream(self.key, self.feedback_id)
+        return stream_of(self.key, self.feedback_id)
 
 
 class FeedbackGiven(_FeedbackEvent):
@@ -111,7 +111,8 @@ class FeedbackAnswered(_FeedbackEvent):
     answer: Note | None = None
 
 
-def _stream(key: str, feedback_id: str) -> str:
+def stream_of(key: str, feedback_id: str) -> str:
+    """The stream of feedback."""
     return f"feedback-{key}#{feedback_id}"
 
 

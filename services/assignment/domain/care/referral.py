@@ -26,6 +26,11 @@ class Outcome(StrEnum):
     LOST = "lost"
 
 
+def stream_of(customer_id: str, referral_id: str) -> str:
+    """The stream of a referral."""
+    return f"referral-{customer_id}#{referral_id}"
+
+
 # --- commands -----------------------------------------------------------------------------------------------
 
 
@@ -64,7 +69,7 @@ class CloseReferral:
 
     @property
     def stream(self) -> str:
-        return f"referral-{self.customer_id}#{self.referral_id}"
+        return stream_of(self.customer_id, self.referral_id)
 
     @property
     def owner(self) -> str:

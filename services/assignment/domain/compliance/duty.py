@@ -27,6 +27,12 @@ _HASHED = 40
 Leads = Mapping[tuple[str, date], str]
 """Who is responsible for a customer on a day; absent is a customer whom nobody looks after."""
 
+
+def stream_of(customer_id: str, duty_id: str) -> str:
+    """The stream of a duty."""
+    return f"duty-{customer_id}#{duty_id}"
+
+
 # --- commands -----------------------------------------------------------------------------------------------
 
 
@@ -43,7 +49,7 @@ class DoDuty:
 
     @property
     def stream(self) -> str:
-        return f"duty-{self.customer_id}#{self.duty_id}"
+        return stream_of(self.customer_id, self.duty_id)
 
     @property
     def owner(self) -> str:

@@ -43,7 +43,7 @@ class ReportSuspicion:
 
     @property
     def stream(self) -> str:
-        return _stream(self.customer_id, self.suspicion_id)
+        return stream_of(self.customer_id, self.suspicion_id)
 
     @property
     def owner(self) -> str:
@@ -68,7 +68,7 @@ class DecideSuspicion:
 
     @property
     def stream(self) -> str:
-        return _stream(self.customer_id, self.suspicion_id)
+        return stream_of(self.customer_id, self.suspicion_id)
 
     @property
     def owner(self) -> str:
@@ -94,7 +94,7 @@ class _SuspicionEvent(Contract):
 
     @property
     def stream(self) -> str:
-        return _stream(self.customer_id, self.suspicion_id)
+        return stream_of(self.customer_id, self.suspicion_id)
 
 
 class SuspicionReported(_SuspicionEvent):
@@ -112,7 +112,8 @@ class SuspicionDecided(_SuspicionEvent):
     decided_by: str
 
 
-def _stream(customer_id: str, suspicion_id: str) -> str:
+def stream_of(customer_id: str, suspicion_id: str) -> str:
+    """The stream of a suspicion."""
     return f"suspicion-{customer_id}#{suspicion_id}"
 
 

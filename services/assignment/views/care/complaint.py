@@ -18,6 +18,7 @@ from services.assignment.domain.care.complaint import (
     Consulted,
     ReceiveComplaint,
     Status,
+    stream_of,
 )
 from services.assignment.domain.policy import Policies
 from services.assignment.views import manager
@@ -25,18 +26,8 @@ from services.assignment.views.policy import policies
 from services.assignment.views.portfolio import HELD
 from services.assignment.views.record import seal_texts
 from shared.contracts.assignment import ComplaintAssigned
-from shared.infrastructure.fold import Fold, put, readers
+from shared.infrastructure.fold import Fold, RowView, readers
 from shared.kernel.event import StoredEvent
-
-
-class ComplaintView:
-    """One row a complaint; of several answers the last."""
-
-    tables = ("complaint",)
-    takes = frozenset({ComplaintReceived, ComplaintAssigned, ComplaintAnswered, ComplaintConfirmed})
-
-    async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        await put(connection, "complaint", (await COMPLAINTS.after(connection, events)).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +58,7 @@ class Complaint:
 
     @property
     def stream(self) -> str:
-        return _stream(self.customer_id, self.complaint_id)
+        return stream_of(self.customer_id, self.complaint_id)
 
     @property
     def written(self) -> Sequence[str]:
@@ -79,10 +70,6 @@ class Complaint:
         values = asdict(self)
         del values["sealed"], values["sealed_answer"]
         return {**values, "text": texts.get("text"), "answer": texts.get("answer")}
-
-
-def _stream(customer_id: str, complaint_id: str) -> str:
-    return f"complaint-{customer_id}#{complaint_id}"
 
 
 def _begin(event: StoredEvent) -> Complaint:
@@ -136,6 +123,14 @@ def _evolve(complaint: Complaint, event: StoredEvent) -> Complaint:
 COMPLAINTS = Fold(
     _begin, _evolve, readers(ComplaintReceived, ComplaintAssigned, ComplaintAnswered, ComplaintConfirmed)
 )
+
+
+class ComplaintView(RowView):
+    """One row a complaint; of several answers the last."""
+
+    tables = ("complaint",)
+    takes = frozenset({ComplaintReceived, ComplaintAssigned, ComplaintAnswered, ComplaintConfirmed})
+    fold = COMPLAINTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,5 +232,5 @@ async def unanswered_on(
         text("SELECT customer_id, complaint_id FROM complaint WHERE customer_id = ANY(:ids)"),
         {"ids": list(customer_ids)},
     )
-    states = await COMPLAINTS.as_of(connection, [_stream(*row) for row in rows], day)
+    states = await COMPLAINTS.as_of(connection, [stream_of(*row) for row in rows], day)
     return [one for one in states.values() if one.unanswered]

@@ -7,20 +7,10 @@ from datetime import date
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.assignment.domain.care.feedback import Command, FeedbackAnswered, FeedbackGiven
+from services.assignment.domain.care.feedback import Command, FeedbackAnswered, FeedbackGiven, stream_of
 from services.assignment.views.record import seal_texts
-from shared.infrastructure.fold import Fold, put, readers
+from shared.infrastructure.fold import Fold, RowView, readers
 from shared.kernel.event import StoredEvent
-
-
-class FeedbackView:
-    """One row a feedback."""
-
-    tables = ("feedback",)
-    takes = frozenset({FeedbackGiven, FeedbackAnswered})
-
-    async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        await put(connection, "feedback", (await FEEDBACK.after(connection, events)).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +34,7 @@ class Feedback:
 
     @property
     def stream(self) -> str:
-        return f"feedback-{self.key}#{self.feedback_id}"
+        return stream_of(self.key, self.feedback_id)
 
     @property
     def written(self) -> Sequence[str]:
@@ -99,6 +89,14 @@ def _evolve(feedback: Feedback, event: StoredEvent) -> Feedback:
 
 
 FEEDBACK = Fold(_begin, _evolve, readers(FeedbackGiven, FeedbackAnswered))
+
+
+class FeedbackView(RowView):
+    """One row a feedback."""
+
+    tables = ("feedback",)
+    takes = frozenset({FeedbackGiven, FeedbackAnswered})
+    fold = FEEDBACK
 
 
 @dataclass(frozen=True, slots=True)

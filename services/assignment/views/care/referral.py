@@ -13,23 +13,14 @@ from services.assignment.domain.care.referral import (
     CustomerReferred,
     ReferCustomer,
     ReferralClosed,
+    stream_of,
 )
 from services.assignment.views import manager
 from services.assignment.views.portfolio import HELD
 from services.assignment.views.record import seal_texts
-from shared.infrastructure.fold import Fold, put, readers
+from shared.infrastructure.fold import Fold, RowView, readers
 from shared.kernel.event import StoredEvent
 from shared.kernel.money import format_money
-
-
-class ReferralView:
-    """One row a referral."""
-
-    tables = ("referral",)
-    takes = frozenset({CustomerReferred, ReferralClosed})
-
-    async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        await put(connection, "referral", (await REFERRALS.after(connection, events)).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +41,7 @@ class Referral:
 
     @property
     def stream(self) -> str:
-        return _stream(self.customer_id, self.referral_id)
+        return stream_of(self.customer_id, self.referral_id)
 
     @property
     def written(self) -> Sequence[str]:
@@ -63,10 +54,6 @@ class Referral:
         del values["sealed"], values["sealed_reason"]
         amount = None if self.amount is None else format_money(self.amount)
         return {**values, "amount": amount, "need": texts.get("need"), "reason": texts.get("reason")}
-
-
-def _stream(customer_id: str, referral_id: str) -> str:
-    return f"referral-{customer_id}#{referral_id}"
 
 
 def _begin(event: StoredEvent) -> Referral:
@@ -97,6 +84,14 @@ def _evolve(referral: Referral, event: StoredEvent) -> Referral:
 
 
 REFERRALS = Fold(_begin, _evolve, readers(CustomerReferred, ReferralClosed))
+
+
+class ReferralView(RowView):
+    """One row a referral."""
+
+    tables = ("referral",)
+    takes = frozenset({CustomerReferred, ReferralClosed})
+    fold = REFERRALS
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,5 +179,5 @@ async def open_on(connection: AsyncConnection, customer_ids: Collection[str], da
         text("SELECT customer_id, referral_id FROM referral WHERE customer_id = ANY(:ids)"),
         {"ids": list(customer_ids)},
     )
-    states = await REFERRALS.as_of(connection, [_stream(*row) for row in rows], day)
+    states = await REFERRALS.as_of(connection, [stream_of(*row) for row in rows], day)
     return [one for one in states.values() if one.status == "open"]

@@ -8,25 +8,15 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.assignment.domain.compliance.duty import Consulted, DoDuty, DutyDone, Outstanding
+from services.assignment.domain.compliance.duty import Consulted, DoDuty, DutyDone, Outstanding, stream_of
 from services.assignment.views import portfolio
 from services.assignment.views.compliance.responsible import leads_on
 from services.assignment.views.portfolio import HELD, IN_FORCE
 from services.assignment.views.record import seal_texts
 from shared.contracts.assignment.compliance import DutyBreached, DutyKind, DutyRaised
-from shared.infrastructure.fold import Fold, put, readers
+from shared.infrastructure.fold import Fold, RowView, readers
 from shared.kernel.event import StoredEvent
 from shared.kernel.money import format_money
-
-
-class DutyView:
-    """One row a duty."""
-
-    tables = ("duty",)
-    takes = frozenset({DutyRaised, DutyBreached, DutyDone})
-
-    async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        await put(connection, "duty", (await DUTIES.after(connection, events)).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +40,7 @@ class Duty:
 
     @property
     def stream(self) -> str:
-        return _stream(self.customer_id, self.duty_id)
+        return stream_of(self.customer_id, self.duty_id)
 
     @property
     def written(self) -> tuple[str, ...]:
@@ -78,10 +68,6 @@ class Duty:
             "in_time": self.in_time,
             "note": texts.get("note"),
         }
-
-
-def _stream(customer_id: str, duty_id: str) -> str:
-    return f"duty-{customer_id}#{duty_id}"
 
 
 def _begin(event: StoredEvent) -> Duty:
@@ -114,6 +100,15 @@ def _evolve(duty: Duty, event: StoredEvent) -> Duty:
 
 
 DUTIES = Fold(_begin, _evolve, readers(DutyRaised, DutyBreached, DutyDone))
+
+
+class DutyView(RowView):
+    """One row a duty."""
+
+    tables = ("duty",)
+    takes = frozenset({DutyRaised, DutyBreached, DutyDone})
+    fold = DUTIES
+
 
 _COLUMNS = """
     duty.duty_id, duty.customer_id, duty.kind, duty.raised_on, duty.due_on, duty.reason, duty.amount, duty.status,
@@ -251,7 +246,7 @@ async def open_duties_as_of(
         ),
         {"ids": list(customer_ids)},
     )
-    streams = [_stream(*row) for row in rows]
+    streams = [stream_of(*row) for row in rows]
     states = await DUTIES.as_of(connection, streams, day)
     return [
         OpenDuty(one.kind, one.duty_id, one.customer_id, one.due_on)

@@ -10,20 +10,15 @@ from datetime import date, datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.assignment.domain.compliance.suspicion import Command, SuspicionDecided, SuspicionReported
+from services.assignment.domain.compliance.suspicion import (
+    Command,
+    SuspicionDecided,
+    SuspicionReported,
+    stream_of,
+)
 from services.assignment.views.record import seal_texts
-from shared.infrastructure.fold import Fold, put, readers
+from shared.infrastructure.fold import Fold, RowView, readers
 from shared.kernel.event import StoredEvent
-
-
-class SuspicionView:
-    """One row a suspicion."""
-
-    tables = ("suspicion",)
-    takes = frozenset({SuspicionReported, SuspicionDecided})
-
-    async def project(self, connection: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        await put(connection, "suspicion", (await SUSPICIONS.after(connection, events)).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +39,7 @@ class Suspicion:
 
     @property
     def stream(self) -> str:
-        return f"suspicion-{self.customer_id}#{self.suspicion_id}"
+        return stream_of(self.customer_id, self.suspicion_id)
 
     @property
     def written(self) -> tuple[str, ...]:
@@ -95,6 +90,15 @@ def decided(suspicion: Suspicion, event: StoredEvent) -> Suspicion:
 
 
 SUSPICIONS = Fold(_begin, decided, readers(SuspicionReported, SuspicionDecided))
+
+
+class SuspicionView(RowView):
+    """One row a suspicion."""
+
+    tables = ("suspicion",)
+    takes = frozenset({SuspicionReported, SuspicionDecided})
+    fold = SUSPICIONS
+
 
 _SELECT = """
     SELECT suspicion_id, customer_id, observed_on, reported_by, reported_at, status, reference, decided_by,
